@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The machine's boot arguments: options for the hypervisor, and what is the guest's.
+
+#include <optional>
+#include <string_view>
+
+#include "hv/load_error.hpp"
+#include "hv/log_level.hpp"
+
+namespace uc {
+
+/// What stands before ` -- `.
+struct Options {
+    LogLevel loglevel = LogLevel::Info;  ///< undercroft.loglevel=error|warn|info|debug
+    bool stats = false;                  ///< undercroft.stats: print the exit counts at the end
+    std::optional<u32> vcpus;            ///< vcpus=N, of the only guest
+    std::optional<u64> memory;           ///< memory=SIZE in bytes, K, M or G, of the only guest
+};
+
+/// Boot arguments cut at the first ` -- `. Without one, there is no `before`: all of them are the guest's.
+struct BootArgs {
+    std::optional<std::string_view> before;
+    std::string_view guest;
+};
+
+[[nodiscard]] BootArgs split_bootargs(std::string_view bootargs);
+
+/// Reads options separated by spaces. Errors name the option that is unknown or has no sensible value.
+[[nodiscard]] std::expected<Options, LoadError> parse_options(std::string_view text);
+
+}  // namespace uc
