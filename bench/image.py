@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Builds what the benchmark boots: the two C programs, an initramfs, a kernel that stops at once, a FIT, a device tree."""
+
+import pathlib
+import struct
+import subprocess
+
+HERE = pathlib.Path(__file__).parent
+
+GUEST_MEMORY = 512 << 20
+RAM_BASE = 0x80000000
+
+# What QEMU's virt machine has and a guest does not (the guest's devices are fixed): the kernel would spend time on them.
+ABSENT_IN_GUEST = ("pci@", "flash@", "fw-cfg@", "platform-bus@")
+
+
+def run(*command):
+    """Runs a tool; its text is shown only when it fails."""
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise SystemExit(f"bench: {' '.join(map(str, command))}\n{done.stdout}")
+    return done.stdout
+
+
+def newer(target, *sources):
+    """Whether target must be made again."""
+    return not target.exists() or any(source.stat().st_mtime > target.stat().st_mtime for source in sources)
+
+
+def build_lat(out):
+    target, source = out / "lat", HERE / "lat.c"
+    if newer(target, source):
+        run("riscv64-linux-gnu-gcc", "-std=c17", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static",
+            "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-o", target, source)
+    return target
+
+
+def build_plugin(out, api):
+    """The counting plugin for version `api` of QEMU's plugin interface."""
+    target, source = out / f"plugin-api{api}.so", HERE / "plugin.c"
+    if newer(target, source):
+        run("gcc", "-std=c17", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden", f"-DPLUGIN_API={api}",
+            "-o", target, source)
+    return target
+
+
+def cpio(entries):
+    """A `newc` archive of (name, mode, device, data) entries: mode with the file's type, device as (major, minor)."""
+    archive = b""
+    for number, (name, mode, device, data) in enumerate([*entries, ("TRAILER!!!", 0, (0, 0), b"")], 1):
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
+        archive += b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
+        archive += b"\0" * (-len(archive) % 4) + data
+        archive += b"\0" * (-len(archive) % 4)
+    return archive
+
+
+def build_initramfs(out, busybox, lat):
+    none, directory, program, device = (0, 0), 0o040755, 0o100755, 0o020600
+    target = out / "initramfs.cpio"
+    target.write_bytes(cpio([
+        ("bin", directory, none, b""),
+        ("dev", directory, none, b""),
+        ("dev/console", device, (5, 1), b""),
+        ("dev/zero", device, (1, 5), b""),
+        ("bin/busybox", program, none, busybox.read_bytes()),
+        ("bin/lat", program, none, lat.read_bytes()),
+        ("init", program, none, (HERE / "init").read_bytes()),
+    ]))
+    return target
+
+
+def kernel_entry(kernel):
+    """Where the kernel starts, and its first eight bytes, from the header of a RISC-V `Image`."""
+    header = kernel.read_bytes()[:64]
+    if header[0x30:0x35] != b"RISCV":
+        raise SystemExit(f"bench: {kernel} is no RISC-V Linux Image")
+    return RAM_BASE + struct.unpack_from("<Q", header, 8)[0], header[:8].hex()
+
+
+def build_stopped_kernel(out, kernel):
+    """The same kernel but for its first act: it powers the machine off. Running it takes the time that passes before the start."""
+    image = bytearray(kernel.read_bytes())
+    # j +64, over the header that the loaders read, onto a part of the EFI header that only EFI does.
+    struct.pack_into("<I", image, 0, 0x0400006F)
+    # lui t0, 0x100; lui t1, 5; addi t1, t1, 0x555; sw t1, 0(t0); j .  (0x5555 to the test device: power off)
+    struct.pack_into("<5I", image, 64, 0x001002B7, 0x00005337, 0x55530313, 0x0062A023, 0x0000006F)
+    target = out / "stopped-kernel"
+    target.write_bytes(image)
+    return target
+
+
+def build_fit(out, name, kernel, initramfs, bootargs):
+    source, target = out / f"{name}.its", out / f"{name}.itb"
+    source.write_text(f"""/dts-v1/;
+/ {{
+    description = "benchmark";
+    images {{
+        kernel {{ type = "kernel"; data = /incbin/("{kernel.resolve()}"); }};
+        ramdisk {{ type = "ramdisk"; data = /incbin/("{initramfs.resolve()}"); }};
+    }};
+    configurations {{
+        guest0 {{
+            kernel = "kernel";
+            ramdisk = "ramdisk";
+            bootargs = "{bootargs}";
+            undercroft,memory = <{GUEST_MEMORY:#x}>;
+        }};
+    }};
+}};
+""")
+    run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", target, source)
+    return target
+
+
+def build_device_tree(out, qemu, machine):
+    """The bare machine's device tree, less what the guest's machine does not have."""
+    target = out / "bare.dtb"
+    run(qemu, *machine, "-machine", f"dumpdtb={target}")
+    for node in run("fdtget", "-l", target, "/", "/soc").split():
+        parent = "" if node in run("fdtget", "-l", target, "/").split() else "/soc"
+        if node.startswith(ABSENT_IN_GUEST):
+            run("fdtput", "-r", target, f"{parent}/{node}")
+    return target
