@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Builds what the benchmark boots: the two C programs, an initramfs, a kernel that stops at once, a FIT, a device tree."""
 
+import functools
+import importlib.util
 import pathlib
 import struct
 import subprocess
@@ -44,29 +46,13 @@ def build_plugin(out, api):
     return target
 
 
-def cpio(entries):
-    """A `newc` archive of (name, mode, device, data) entries: mode with the file's type, device as (major, minor)."""
-    archive = b""
-    for number, (name, mode, device, data) in enumerate([*entries, ("TRAILER!!!", 0, (0, 0), b"")], 1):
-        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
-        archive += b"070701" + b"".join(b"%08X" % field for field in fields) + name.encode() + b"\0"
-        archive += b"\0" * (-len(archive) % 4) + data
-        archive += b"\0" * (-len(archive) % 4)
-    return archive
-
-
 def build_initramfs(out, busybox, lat):
-    none, directory, program, device = (0, 0), 0o040755, 0o100755, 0o020600
+    """The default guest's initramfs with our programs added; `rdinit=/bench` starts them."""
+    spec = importlib.util.spec_from_file_location("linux_guest", HERE.parent / "guest-images/linux/build.py")
+    linux_guest = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(linux_guest)
     target = out / "initramfs.cpio"
-    target.write_bytes(cpio([
-        ("bin", directory, none, b""),
-        ("dev", directory, none, b""),
-        ("dev/console", device, (5, 1), b""),
-        ("dev/zero", device, (1, 5), b""),
-        ("bin/busybox", program, none, busybox.read_bytes()),
-        ("bin/lat", program, none, lat.read_bytes()),
-        ("init", program, none, (HERE / "init").read_bytes()),
-    ]))
+    target.write_bytes(linux_guest.make_initramfs(busybox.read_bytes(), {"bench": HERE / "init", "bin/lat": lat}))
     return target
 
 
@@ -90,6 +76,7 @@ def build_stopped_kernel(out, kernel):
     return target
 
 
+@functools.cache
 def build_fit(out, name, kernel, initramfs, bootargs):
     source, target = out / f"{name}.its", out / f"{name}.itb"
     source.write_text(f"""/dts-v1/;
@@ -117,8 +104,8 @@ def build_device_tree(out, qemu, machine):
     """The bare machine's device tree, less what the guest's machine does not have."""
     target = out / "bare.dtb"
     run(qemu, *machine, "-machine", f"dumpdtb={target}")
-    for node in run("fdtget", "-l", target, "/", "/soc").split():
-        parent = "" if node in run("fdtget", "-l", target, "/").split() else "/soc"
-        if node.startswith(ABSENT_IN_GUEST):
-            run("fdtput", "-r", target, f"{parent}/{node}")
+    for parent in ("/", "/soc/"):
+        for node in run("fdtget", "-l", target, parent).split():
+            if node.startswith(ABSENT_IN_GUEST):
+                run("fdtput", "-r", target, parent + node)
     return target

@@ -4,7 +4,7 @@
 import dataclasses
 
 # RVirt (https://github.com/mit-pdos/RVirt, December 2019), the one other hypervisor of this kind, relative to the bare machine:
-# on OpenSBI and QEMU 7.2, with Debian 13's Linux 6.12, for the whole from kernel start to power-off and for single operations.
+# on OpenSBI and QEMU 7.2, for the whole from kernel start to power-off and for single operations.
 RVIRT_INSTRUCTIONS = 3
 RVIRT_CPU_SECONDS = 10.3
 

@@ -57,7 +57,7 @@ def fetch_linux():
 
 
 def bootargs(workload):
-    return f"console=ttyS0 cryptomgr.notests bench={workload}"
+    return f"console=ttyS0 cryptomgr.notests rdinit=/bench bench={workload}"
 
 
 def take_times(machines, kernel, stopped, runs):
