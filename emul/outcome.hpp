@@ -26,6 +26,10 @@ struct Outcome {
     [[nodiscard]] static constexpr Outcome advance(u64 bytes) { return {bytes, Kind::Advance}; }
     [[nodiscard]] static constexpr Outcome jump(u64 pc) { return {pc, Kind::Jump}; }
     [[nodiscard]] static constexpr Outcome inject(Exception e) { return {e.tval, Kind::Inject, e.cause}; }
+    /// The illegal-instruction exception; stval gets the 16 or 32 bits of `insn` (Privileged 1.12, 4.1.9).
+    [[nodiscard]] static constexpr Outcome illegal(u32 insn) {
+        return inject({Cause::IllegalInstruction, (insn & 3) == 3 ? insn : insn & 0xffff});
+    }
     [[nodiscard]] static constexpr Outcome leave() { return {0, Kind::Leave}; }
 
     friend constexpr bool operator==(const Outcome&, const Outcome&) = default;
