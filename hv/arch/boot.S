@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* First instructions. The image starts with the header of a RISC-V Linux Image (Linux, Documentation/arch/riscv/boot-image-header)
+ * so that U-Boot's booti takes it; firmware enters at the same place with a0 = hart id, a1 = device tree, the MMU off. The
+ * image runs where it was loaded until a translation mode is found, then at its place in the window. */
+
+    .section .head, "ax"
+    .option push
+    .option norvc
+    .option norelax
+    .globl _start
+_start:
+    j uc_start
+    .word 0
+    .dword 0x200000             /* text_offset: 2 MiB above the start of memory, after the firmware */
+    .dword uc_image_bytes
+    .dword 0                    /* flags: little-endian */
+    .word 0x2                   /* header version 0.2 */
+    .word 0
+    .dword 0
+    .ascii "RISCV\0\0\0"
+    .ascii "RSC\x05"
+    .word 0
+    .option pop
+
+    .section .text.boot, "ax"
+uc_start:
+    csrw sie, zero
+    csrw sscratch, zero
+    mv s0, a0
+    mv s1, a1
+    lla t0, uc_bss_start
+    lla t1, uc_bss_end
+1:  sd zero, 0(t0)
+    addi t0, t0, 8
+    bltu t0, t1, 1b
+    lla sp, uc_boot_stack_top
+
+    /* Try the translation modes from the largest to the smallest. Writing an unsupported satp.MODE has no effect
+     * (Privileged 1.12, 4.1.11), so control falls through to the next; a supported one unmaps this very code, and the
+     * fetch fault lands at stvec: the same code in the window. */
+    li s2, 10                   /* Sv57, Sv48, Sv39 */
+    li s3, 8
+2:  mv a0, s2
+    mv a1, s1
+    call uc_prepare_window      /* a0 = satp, a1 = virtual address of _start */
+    lla t0, 3f
+    lla t1, _start
+    sub t0, t0, t1
+    add t0, t0, a1
+    csrw stvec, t0
+    sfence.vma
+    csrw satp, a0
+    addi s2, s2, -1
+    bgeu s2, s3, 2b
+    j uc_die_without_mmu
+
+    .balign 4
+3:  lla t0, uc_trap_entry
+    csrw stvec, t0
+    lla sp, uc_boot_stack_top
+    li tp, 0
+    mv a0, s0
+    mv a1, s1
+    mv a2, s2
+    call uc_main
+4:  wfi
+    j 4b
+    .section .note.GNU-stack, "", @progbits

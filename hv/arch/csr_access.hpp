@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The hart's own CSRs, and the fences. Each function is one instruction.
+
+#include <optional>
+
+#include "isa/csr.hpp"
+
+namespace uc::arch {
+
+template <CsrNo N>
+[[gnu::always_inline]] inline u64 csr_read() {
+    u64 value;
+    asm volatile("csrr %0, %1" : "=r"(value) : "i"(static_cast<unsigned>(N)) : "memory");
+    return value;
+}
+template <CsrNo N>
+[[gnu::always_inline]] inline void csr_write(u64 value) {
+    asm volatile("csrw %0, %1" ::"i"(static_cast<unsigned>(N)), "rK"(value) : "memory");
+}
+template <CsrNo N>
+[[gnu::always_inline]] inline void csr_set(u64 bits) {
+    asm volatile("csrs %0, %1" ::"i"(static_cast<unsigned>(N)), "rK"(bits) : "memory");
+}
+template <CsrNo N>
+[[gnu::always_inline]] inline void csr_clear(u64 bits) {
+    asm volatile("csrc %0, %1" ::"i"(static_cast<unsigned>(N)), "rK"(bits) : "memory");
+}
+
+/// Reads a CSR that the hart may lack: nullopt when the read traps. For boot only: stvec points elsewhere meanwhile,
+/// and the trap leaves sstatus.SPP set.
+template <CsrNo N>
+[[nodiscard]] inline std::optional<u64> csr_probe() {
+    u64 failed, value = 0, vector;
+    asm volatile(
+        "lla %[failed], 1f\n"
+        "csrrw %[vector], stvec, %[failed]\n"
+        "li %[failed], 1\n"
+        "csrr %[value], %[csr]\n"
+        "li %[failed], 0\n"
+        ".balign 4\n"
+        "1: csrw stvec, %[vector]\n"
+        : [failed] "=&r"(failed), [value] "+&r"(value), [vector] "=&r"(vector)
+        : [csr] "i"(static_cast<unsigned>(N))
+        : "memory");
+    if (failed != 0) return std::nullopt;
+    return value;
+}
+
+[[gnu::always_inline]] inline void sfence_all() { asm volatile("sfence.vma" ::: "memory"); }
+[[gnu::always_inline]] inline void sfence_page(u64 va) { asm volatile("sfence.vma %0, x0" ::"r"(va) : "memory"); }
+[[gnu::always_inline]] inline void sfence_asid(u64 asid) { asm volatile("sfence.vma x0, %0" ::"r"(asid) : "memory"); }
+[[gnu::always_inline]] inline void fence_i() { asm volatile("fence.i" ::: "memory"); }
+[[gnu::always_inline]] inline void wait_for_interrupt() { asm volatile("wfi" ::: "memory"); }
+
+}  // namespace uc::arch

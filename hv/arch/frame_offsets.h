@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Offsets into uc::VcpuFrame, shared by entry.S and the static_asserts in platform.cpp. */
+#ifndef UC_HV_ARCH_FRAME_OFFSETS_H
+#define UC_HV_ARCH_FRAME_OFFSETS_H
+
+#define FRAME_X(n) ((n) * 8)
+#define FRAME_PC 256
+#define FRAME_HOST_SP 368
+#define FRAME_HOST_TP 376
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include "hv/arch/hart.hpp"
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <utility>
+
+#include "hv/arch/csr_access.hpp"
+#include "hv/arch/frame_offsets.h"
+#include "hv/arch/sbi_call.hpp"
+
+extern "C" void uc_enter_guest(uc::VcpuFrame* frame);
+extern "C" uc::u64 uc_read_fp(uc::u64 reg);
+extern "C" void uc_write_fp(uc::u64 reg, uc::u64 bits);
+
+namespace uc::arch {
+
+static_assert(offsetof(VcpuFrame, hart.x) == FRAME_X(0));
+static_assert(offsetof(VcpuFrame, hart.pc) == FRAME_PC);
+static_assert(offsetof(VcpuFrame, host_sp) == FRAME_HOST_SP);
+static_assert(offsetof(VcpuFrame, host_tp) == FRAME_HOST_TP);
+
+namespace {
+
+constexpr u64 kExtensionState = Sstatus::FS.mask | Sstatus::VS.mask;
+constexpr u64 kOurInterrupts = irq_bit(Irq::SSI) | irq_bit(Irq::STI) | irq_bit(Irq::SEI);
+constexpr u64 kAllCounters = 0xffff'ffff;
+
+constexpr unsigned kFirstHpm = static_cast<unsigned>(CsrNo::hpmcounter3);
+constexpr CsrNo hpm(usize i) { return static_cast<CsrNo>(kFirstHpm + i); }
+
+template <usize... I>
+u32 probe_hpm(std::index_sequence<I...>) {
+    return ((csr_probe<hpm(I)>() ? 1u << (I + 3) : 0u) | ...);
+}
+
+template <usize... I>
+u64 read_hpm(unsigned index, std::index_sequence<I...>) {
+    u64 value = 0;
+    static_cast<void>(((index == I && (value = csr_read<hpm(I)>(), true)) || ...));
+    return value;
+}
+
+bool field_is_writable(u64 mask) {
+    csr_set<CsrNo::sstatus>(mask);
+    const bool writable = (csr_read<CsrNo::sstatus>() & mask) != 0;
+    csr_clear<CsrNo::sstatus>(mask);
+    return writable;
+}
+
+u16 probe_asid_bits() {
+    const u64 satp = csr_read<CsrNo::satp>();
+    csr_write<CsrNo::satp>(satp | Satp::ASID.mask);
+    const u64 ones = Satp{{csr_read<CsrNo::satp>()}}.get(Satp::ASID);
+    csr_write<CsrNo::satp>(satp);
+    sfence_all();
+    return static_cast<u16>(std::popcount(ones));
+}
+
+}  // namespace
+
+HartAbilities probe_hart(bool named_sstc) {
+    HartAbilities a;
+    a.sstc = named_sstc && csr_probe<CsrNo::stimecmp>();
+    a.envcfg = csr_probe<CsrNo::senvcfg>().has_value();
+    a.fpu = field_is_writable(Sstatus::FS.mask);
+    a.vector = field_is_writable(Sstatus::VS.mask);
+    a.asid_bits = probe_asid_bits();
+    a.counters = (csr_probe<CsrNo::cycle>() ? 1u : 0u) | (csr_probe<CsrNo::time>() ? 2u : 0u) |
+                 (csr_probe<CsrNo::instret>() ? 4u : 0u) | probe_hpm(std::make_index_sequence<29>());
+    // Each trap that a probe took has left SPP set; entering a guest wants it clear.
+    csr_clear<CsrNo::sstatus>(Sstatus::SPP.mask | Sstatus::SPIE.mask | Sstatus::SIE.mask);
+    return a;
+}
+
+void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz) {
+    abilities_ = abilities;
+    sbi_time_ = sbi_time;
+    timebase_hz_ = timebase_hz;
+    arm(~0ull);
+}
+
+void Hart::route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal) {
+    plic_ = plic;
+    terminal_source_ = source;
+    terminal_ = &terminal;
+    plic_.enable(source);
+}
+
+void Hart::start() { csr_write<CsrNo::sie>(kOurInterrupts); }
+
+// Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
+TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
+    GuestHart& hart = frame.hart;
+    if (host_satp != satp_) {
+        satp_ = host_satp;
+        csr_write<CsrNo::satp>(host_satp);
+    }
+    // A guest's kernel has the counters and cache operations that firmware grants us; its user what the kernel grants.
+    const bool user = hart.priv == Priv::U;
+    const u64 scounteren = user ? hart.scounteren.raw : kAllCounters;
+    if (scounteren != scounteren_) {
+        scounteren_ = scounteren;
+        csr_write<CsrNo::scounteren>(scounteren);
+    }
+    if (abilities_.envcfg) {
+        constexpr u64 kKernel = Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask;
+        const u64 senvcfg = user ? hart.senvcfg.raw : kKernel;
+        if (senvcfg != senvcfg_) {
+            senvcfg_ = senvcfg;
+            csr_write<CsrNo::senvcfg>(senvcfg);
+        }
+    }
+    const u64 wanted = hart.sstatus.raw & kExtensionState;
+    if (wanted != (sstatus_ & kExtensionState)) {
+        csr_clear<CsrNo::sstatus>(kExtensionState & ~wanted);
+        csr_set<CsrNo::sstatus>(wanted);
+    }
+    uc_enter_guest(&frame);
+    const TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
+    sstatus_ = trap.sstatus.raw;
+    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | (sstatus_ & kExtensionState);
+    return trap;
+}
+
+void Hart::flush(const TlbFlush& flush) {
+    switch (flush.kind) {
+        case TlbFlush::Kind::None: return;
+        case TlbFlush::Kind::Page: return sfence_page(flush.va.raw);
+        case TlbFlush::Kind::Asid: return sfence_asid(flush.asid);
+        case TlbFlush::Kind::All: return sfence_all();
+    }
+}
+
+void Hart::arm(u64 deadline) {
+    armed_ = deadline;
+    if (abilities_.sstc) {
+        csr_write<CsrNo::stimecmp>(deadline);
+    } else if (sbi_time_) {
+        sbi_call(sbi::Ext::Time, sbi::time::SetTimer, deadline);
+    } else {
+        sbi_call(sbi::Ext::LegacySetTimer, 0, deadline);
+    }
+}
+
+void Hart::set_timer(u64 deadline) {
+    if (deadline >= armed_) return;
+    arm(deadline);
+    csr_set<CsrNo::sie>(irq_bit(Irq::STI));
+}
+
+u64 Hart::take_interrupts() {
+    const u64 pending = csr_read<CsrNo::sip>() & csr_read<CsrNo::sie>();
+    if ((pending & irq_bit(Irq::STI)) != 0) {
+        // Masking silences it without a call to firmware; the next set_timer() clears it.
+        csr_clear<CsrNo::sie>(irq_bit(Irq::STI));
+        armed_ = ~0ull;
+    }
+    if ((pending & irq_bit(Irq::SSI)) != 0) csr_clear<CsrNo::sip>(irq_bit(Irq::SSI));
+    if ((pending & irq_bit(Irq::SEI)) != 0) {
+        while (const unsigned source = plic_.claim()) {
+            if (source == terminal_source_) terminal_->service();
+            plic_.complete(source);
+        }
+    }
+    return pending;
+}
+
+void Hart::wait() { wait_for_interrupt(); }
+void Hart::fence_i() { arch::fence_i(); }
+u64 Hart::time() { return csr_read<CsrNo::time>(); }
+
+u64 Hart::counter(CsrNo number) {
+    switch (number) {
+        case CsrNo::cycle: return csr_read<CsrNo::cycle>();
+        case CsrNo::time: return csr_read<CsrNo::time>();
+        case CsrNo::instret: return csr_read<CsrNo::instret>();
+        default: return read_hpm(static_cast<unsigned>(number) - kFirstHpm, std::make_index_sequence<29>());
+    }
+}
+
+u64 Hart::read_fp(unsigned reg) { return uc_read_fp(reg); }
+void Hart::write_fp(unsigned reg, u64 bits) { uc_write_fp(reg, bits); }
+
+u64 Hart::read_user_csr(CsrNo number) {
+    switch (number) {
+        case CsrNo::fflags: return csr_read<CsrNo::fflags>();
+        case CsrNo::frm: return csr_read<CsrNo::frm>();
+        case CsrNo::fcsr: return csr_read<CsrNo::fcsr>();
+        case CsrNo::vstart: return csr_read<CsrNo::vstart>();
+        case CsrNo::vxsat: return csr_read<CsrNo::vxsat>();
+        case CsrNo::vxrm: return csr_read<CsrNo::vxrm>();
+        case CsrNo::vcsr: return csr_read<CsrNo::vcsr>();
+        case CsrNo::vl: return csr_read<CsrNo::vl>();
+        case CsrNo::vtype: return csr_read<CsrNo::vtype>();
+        case CsrNo::vlenb: return csr_read<CsrNo::vlenb>();
+        default: return 0;
+    }
+}
+
+void Hart::write_user_csr(CsrNo number, u64 value) {
+    switch (number) {
+        case CsrNo::fflags: return csr_write<CsrNo::fflags>(value);
+        case CsrNo::frm: return csr_write<CsrNo::frm>(value);
+        case CsrNo::fcsr: return csr_write<CsrNo::fcsr>(value);
+        case CsrNo::vstart: return csr_write<CsrNo::vstart>(value);
+        case CsrNo::vxsat: return csr_write<CsrNo::vxsat>(value);
+        case CsrNo::vxrm: return csr_write<CsrNo::vxrm>(value);
+        case CsrNo::vcsr: return csr_write<CsrNo::vcsr>(value);
+        default: return;
+    }
+}
+
+u64 GoldfishClock::now_ns() {
+    // Reading the low half holds the high half (QEMU, goldfish_rtc).
+    const u32 low = *reinterpret_cast<volatile u32*>(base_.raw);
+    const u32 high = *reinterpret_cast<volatile u32*>(base_.raw + 4);
+    return static_cast<u64>(high) << 32 | low;
+}
+
+}  // namespace uc::arch

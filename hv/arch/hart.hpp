@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The real hart: Platform on live CSRs and firmware calls.
+
+#include "emul/features.hpp"
+#include "emul/goldfish_rtc.hpp"
+#include "hv/arch/plic_context.hpp"
+#include "hv/platform.hpp"
+#include "hv/terminal.hpp"
+
+namespace uc::arch {
+
+/// What a hart can do, found by asking it (Features::counters and such are what guests may be given of it).
+struct HartAbilities {
+    bool sstc = false;    ///< stimecmp works
+    bool envcfg = false;  ///< senvcfg exists
+    bool fpu = false;     ///< sstatus.FS is writable
+    bool vector = false;  ///< sstatus.VS is writable
+    u16 asid_bits = 0;
+    u32 counters = 0;  ///< numbered as in scounteren
+};
+
+/// Tries each ability on the hart that calls; `named_sstc`: its ISA string names Sstc. For boot only.
+[[nodiscard]] HartAbilities probe_hart(bool named_sstc);
+
+class Hart final : public Platform {
+  public:
+    void init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz);
+    /// External interrupts of `source` at `plic` are the terminal's.
+    void route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal);
+    /// Lets interrupts reach the hypervisor while guests run.
+    void start();
+
+    TrapInfo enter(VcpuFrame& frame, u64 host_satp) override;
+    void flush(const TlbFlush& flush) override;
+    void set_timer(u64 deadline) override;
+    u64 timebase_hz() const override { return timebase_hz_; }
+    u64 take_interrupts() override;
+    void wait() override;
+    void fence_i() override;
+
+    u64 time() override;
+    u64 counter(CsrNo number) override;
+    u64 read_fp(unsigned reg) override;
+    void write_fp(unsigned reg, u64 bits) override;
+    u64 read_user_csr(CsrNo number) override;
+    void write_user_csr(CsrNo number, u64 value) override;
+
+  private:
+    void arm(u64 deadline);
+
+    HartAbilities abilities_;
+    bool sbi_time_ = false;
+    u64 timebase_hz_ = 0;
+    PlicContext plic_;
+    unsigned terminal_source_ = 0;
+    Terminal* terminal_ = nullptr;
+    u64 armed_ = ~0ull;  ///< the deadline the hardware has
+    u64 satp_ = 0;       ///< last written, as are the next three
+    u64 scounteren_ = ~0ull;
+    u64 senvcfg_ = ~0ull;
+    u64 sstatus_ = ~0ull;
+};
+
+/// The machine's goldfish RTC.
+class GoldfishClock final : public WallClock {
+  public:
+    explicit GoldfishClock(Hva base) : base_(base) {}
+    u64 now_ns() override;
+
+  private:
+    Hva base_;
+};
+
+}  // namespace uc::arch

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#include "hv/arch/plic_context.hpp"
+
+namespace uc::arch {
+
+void PlicContext::init(Hva base, unsigned context) {
+    base_ = base;
+    context_ = context;
+    reg(context_base()) = 0;  // threshold: let every priority through
+}
+
+void PlicContext::enable(unsigned source) {
+    reg(4ull * source) = 1;  // priority
+    volatile u32& word = reg(0x2000 + 0x80ull * context_ + source / 32 * 4);
+    word = word | 1u << source % 32;
+}
+
+unsigned PlicContext::claim() { return reg(context_base() + 4); }
+void PlicContext::complete(unsigned source) { reg(context_base() + 4) = source; }
+
+}  // namespace uc::arch

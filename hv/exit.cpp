@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The policy half of the trap path (docs/trap-path.md).
+
+#include "hv/exit.hpp"
+
+#include "emul/decode.hpp"
+#include "emul/mmio.hpp"
+#include "emul/privileged.hpp"
+#include "emul/trap.hpp"
+#include "hv/guest.hpp"
+#include "hv/log.hpp"
+
+namespace uc {
+
+namespace {
+
+// Follows up what an emulated instruction changed outside GuestHart. A change of privilege, SUM or MXR needs nothing
+// here: the run loop compares them before every entry, and looks for deliverable interrupts too.
+ExitReason follow_up(Vcpu& vcpu, const Effect& effect) {
+    Guest& guest = *vcpu.guest;
+    switch (effect.kind) {
+        case Effect::Kind::Fence:
+            guest.platform().flush(guest.shadow().fence(effect.fence.va, effect.fence.asid));
+            return ExitReason::Fence;
+        case Effect::Kind::Satp: vcpu.translation_stale = true; return ExitReason::Satp;
+        case Effect::Kind::Wait: vcpu.waiting = true; return ExitReason::Wfi;
+        case Effect::Kind::Timer: guest.update_timer(vcpu); return ExitReason::Csr;
+        case Effect::Kind::None:
+        case Effect::Kind::View:
+        case Effect::Kind::Interrupts:
+        case Effect::Kind::Counters: break;
+    }
+    return ExitReason::Csr;
+}
+
+ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
+    Guest& guest = *vcpu.guest;
+    GuestHart& hart = vcpu.hart();
+    // Harts may report 0 instead of the instruction (Privileged 1.12, 4.1.9).
+    if (stval == 0) [[unlikely]] {
+        const auto insn = guest.fetch(vcpu);
+        if (!insn) {
+            inject(hart, insn.error());
+            return ExitReason::GuestException;
+        }
+        stval = *insn;
+    }
+    const Step step =
+        execute_privileged({hart, guest.features(), guest.platform(), vcpu.lines}, static_cast<u32>(stval));
+    commit(hart, step.outcome);
+    if (step.outcome.kind == Outcome::Kind::Inject) return ExitReason::Illegal;
+    if (step.outcome.kind == Outcome::Kind::Jump) return ExitReason::Sret;
+    return step.effect.kind == Effect::Kind::None ? ExitReason::Csr : follow_up(vcpu, step.effect);
+}
+
+ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
+    Guest& guest = *vcpu.guest;
+    GuestHart& hart = vcpu.hart();
+    const Exception fault{access_fault(access), gva.raw};
+    if (access == Access::Fetch) {
+        inject(hart, fault);
+        return ExitReason::GuestException;
+    }
+    const auto word = guest.fetch(vcpu);
+    if (!word) {
+        inject(hart, word.error());
+        return ExitReason::GuestException;
+    }
+    const auto insn = decode_memory(*word);
+    // Not a load or store of the standard encodings: another hart changed the instruction, or an extension accessed
+    // memory in a way that no device takes.
+    commit(hart, insn ? access_device(hart, guest.platform(), guest.bus(), *insn, gpa, gva) : Outcome::inject(fault));
+    return ExitReason::Mmio;
+}
+
+ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
+    Guest& guest = *vcpu.guest;
+    const auto result = guest.shadow().handle_fault(vcpu.id, vcpu.view(), gva, access);
+    guest.platform().flush(result.flush);
+    switch (result.kind) {
+        case Shadow::FaultResult::Kind::Retry: return ExitReason::ShadowFill;
+        case Shadow::FaultResult::Kind::Device: return device_access(vcpu, gva, result.gpa, access);
+        case Shadow::FaultResult::Kind::Inject: break;
+    }
+    if (result.window_conflict && guest.shadow().stats().window_conflicts == 1) {
+        log_warn("{}: the guest maps {}, where the hypervisor lives; it sees a page fault there", guest.name(), gva);
+    }
+    inject(vcpu.hart(), {result.cause, gva.raw});
+    return ExitReason::GuestPageFault;
+}
+
+ExitReason environment_call(Vcpu& vcpu) {
+    GuestHart& hart = vcpu.hart();
+    if (hart.priv == Priv::U) {
+        inject(hart, Exception{Cause::EcallFromU, 0});
+        return ExitReason::UserEcall;
+    }
+    commit(hart, vcpu.guest->serve_sbi(vcpu));
+    return ExitReason::Sbi;
+}
+
+ExitReason interrupt(Scause scause) {
+    switch (static_cast<Irq>(scause.get(Scause::Code))) {
+        case Irq::SSI: return ExitReason::Software;
+        case Irq::SEI: return ExitReason::External;
+        default: return ExitReason::Timer;
+    }
+}
+
+}  // namespace
+
+ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
+    if (trap.scause == Scause::of(Cause::IllegalInstruction)) [[likely]]
+        return illegal_instruction(vcpu, trap.stval);
+    if (trap.scause.is_interrupt()) return interrupt(trap.scause);
+    const Gva address{trap.stval};
+    const auto cause = static_cast<Cause>(trap.scause.get(Scause::Code));
+    switch (cause) {
+        case Cause::FetchPageFault: return page_fault(vcpu, address, Access::Fetch);
+        case Cause::LoadPageFault: return page_fault(vcpu, address, Access::Load);
+        case Cause::StorePageFault: return page_fault(vcpu, address, Access::Store);
+        case Cause::EcallFromU: return environment_call(vcpu);
+        default: break;
+    }
+    // Misaligned accesses, access faults and breakpoints are the guest's as they are: on the bare machine, firmware
+    // would have handed its kernel the same.
+    inject(vcpu.hart(), {cause, trap.stval});
+    return ExitReason::GuestException;
+}
+
+}  // namespace uc

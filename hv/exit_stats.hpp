@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// Why a vCPU left the guest: counts, and the last exits for people to read.
+
+#include <array>
+#include <string_view>
+
+#include "isa/types.hpp"
+
+namespace uc {
+
+enum class ExitReason : u8 {
+    Csr,             ///< a CSR instruction, emulated
+    Sret,            ///< sret, emulated
+    Fence,           ///< sfence.vma and Svinval
+    Satp,            ///< satp written
+    Wfi,             ///< wfi
+    Illegal,         ///< an instruction that is illegal for the guest too
+    Sbi,             ///< ecall of the guest's kernel
+    UserEcall,       ///< ecall of the guest's user
+    ShadowFill,      ///< page fault answered by the shadow tables
+    GuestPageFault,  ///< page fault that is the guest's own
+    Mmio,            ///< access to an emulated device
+    GuestException,  ///< any other exception that is the guest's own
+    Timer,
+    Software,
+    External,
+    Count,
+};
+inline constexpr usize kExitReasons = static_cast<usize>(ExitReason::Count);
+
+/// Short lower-case name, as `undercroft.stats` prints it.
+[[nodiscard]] constexpr std::string_view name(ExitReason reason) {
+    constexpr std::array<std::string_view, kExitReasons> kNames{
+        "csr",         "sret",       "fence", "satp",      "wfi",   "illegal",  "sbi",     "user-ecall",
+        "shadow-fill", "page-fault", "mmio",  "exception", "timer", "software", "external"};
+    return kNames[static_cast<usize>(reason)];
+}
+
+/// One exit as it happened.
+struct ExitRecord {
+    u64 pc = 0;
+    u64 scause = 0;
+    u64 stval = 0;
+};
+
+/// Counts and the ring of one vCPU, written by the hart that runs it.
+struct ExitStats {
+    static constexpr usize kRing = 64;  ///< a power of two
+
+    std::array<u64, kExitReasons> count{};
+    std::array<ExitRecord, kRing> ring{};
+    u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
+
+    void record(u64 pc, u64 scause, u64 stval) { ring[exits++ % kRing] = {pc, scause, stval}; }
+    void tally(ExitReason reason) { ++count[static_cast<usize>(reason)]; }
+};
+
+}  // namespace uc

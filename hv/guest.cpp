@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "hv/guest.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include "hv/sha256.hpp"
+
+namespace uc {
+
+namespace {
+
+// Shadow tables get this share of the guest's memory, within bounds: a kernel's own tables take less than one part in
+// 200, and each has up to three shadows.
+constexpr u64 kShadowShare = 32;
+constexpr u64 kLeastShadow = 2 * kMiB;
+constexpr u64 kMostShadow = 64 * kMiB;
+
+u64 shadow_pool_size(u64 memory) {
+    return align_up(std::clamp(memory / kShadowShare, kLeastShadow, kMostShadow), kPageSize);
+}
+
+}  // namespace
+
+std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment) {
+    if (auto plan = plan_guest(config); !plan) return std::unexpected(plan.error());
+    HostMemory& memory = *environment.memory;
+    const u64 pool_size = shadow_pool_size(config.memory);
+    const u64 metadata_size =
+        Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize), config.vcpus);
+    const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
+
+    const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
+    const auto pool = ram ? memory.allocate(pool_size, kPageSize) : std::nullopt;
+    const auto rest = pool ? memory.allocate(align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize), kPageSize)
+                           : std::nullopt;
+    if (!rest) {
+        return load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
+                          " MiB do not fit into the machine's memory: the largest free block has ",
+                          memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
+    }
+
+    std::byte* at = memory.pointer(*rest);
+    static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
+    auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
+    for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
+    return new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
+                          {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+}
+
+Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
+             std::span<std::byte> metadata, std::span<Vcpu> vcpus)
+    : config_(config),
+      environment_(environment),
+      ram_(kGuestRamBase, ram.base, {environment.memory->pointer(ram.base), ram.size}),
+      pool_range_(pool),
+      metadata_(metadata),
+      vcpus_(vcpus),
+      plic_(config.vcpus, *this),
+      uart_(plic_, kUartIrq, *this),
+      syscon_(*this) {
+    for (unsigned i = 0; i < vcpus_.size(); ++i) {
+        vcpus_[i].guest = this;
+        vcpus_[i].id = i;
+    }
+    bool placed = bus_.add(kSyscon, Syscon::kSize, syscon_) && bus_.add(kPlic, Plic::kSize, plic_) &&
+                  bus_.add(kUart, Uart16550::kSize, uart_);
+    if (environment.wall_clock != nullptr) {
+        rtc_.emplace(plic_, kRtcIrq, *environment.wall_clock);
+        placed = placed && bus_.add(kRtc, GoldfishRtc::kSize, *rtc_);
+    }
+    if (!placed) state_ = GuestState::Failed;  // the constants above overlap
+}
+
+ShadowOptions Guest::shadow_options() const {
+    const Features& f = environment_.features;
+    return {
+        .window = environment_.window,
+        .guest_max_mode = f.max_mode,
+        .vcpus = static_cast<unsigned>(vcpus_.size()),
+        .host_asid_bits = environment_.host_asid_bits,
+        .update_ad = f.svadu_hw,
+        .svpbmt = f.svpbmt,
+        .svnapot = f.svnapot,
+    };
+}
+
+LoadStatus Guest::start() {
+    const auto placement = plan_guest(config_);
+    if (!placement) return std::unexpected(placement.error());
+    ++starts_;
+    load_images(config_, *placement, {ram_.pointer(ram_.base(), ram_.size()), ram_.size()});
+    if (auto written = write_device_tree(*placement); !written) return written;
+
+    // A new Shadow over the whole pool: nothing of the old tables is reachable, once the hardware has forgotten them
+    // too.
+    shadow_.reset();
+    pool_.emplace(std::span{environment_.memory->pointer(pool_range_.base), pool_range_.size}, pool_range_.base);
+    shadow_.emplace(ram_, *pool_, shadow_options(), metadata_);
+    platform().flush(TlbFlush::all());
+    platform().fence_i();
+
+    uart_.reset();
+    if (rtc_) rtc_->reset();
+    plic_.reset();
+    reset_vcpus();
+    vcpus_[0].state = sbi::hsm::Started;
+    vcpus_[0].hart().pc = placement->entry.raw;
+    vcpus_[0].hart().set_x(10, 0);
+    vcpus_[0].hart().set_x(11, placement->fdt.base.raw);
+    state_ = GuestState::Running;
+    return {};
+}
+
+void Guest::reset_vcpus() {
+    for (Vcpu& vcpu : vcpus_) {
+        vcpu.frame.hart = GuestHart{};
+        vcpu.lines = 0;
+        vcpu.waiting = false;
+        vcpu.state = sbi::hsm::Stopped;
+        vcpu.translation_stale = true;
+    }
+}
+
+LoadStatus Guest::write_device_tree(const Placement& placement) {
+    // The seed of this very start: the machine's own, stretched by the time and the number of starts.
+    struct {
+        std::array<std::byte, 64> seed;
+        u64 time;
+        u64 starts;
+        std::array<char, 32> name;
+    } entropy{};
+    const auto& seed = environment_.rng_seed;
+    std::copy_n(seed.begin(), std::min(seed.size(), entropy.seed.size()), entropy.seed.begin());
+    entropy.time = platform().time();
+    entropy.starts = starts_;
+    std::copy_n(name().begin(), std::min(name().size(), entropy.name.size()), entropy.name.begin());
+
+    const GuestMachine machine{
+        .vcpus = config_.vcpus,
+        .ram = {ram_.base(), ram_.size()},
+        .isa = environment_.isa,
+        .mmu = features().max_mode,
+        .timebase_hz = environment_.timebase_hz,
+        .cbom_block_size = environment_.cbom_block_size,
+        .cboz_block_size = environment_.cboz_block_size,
+        .rtc = rtc_.has_value(),
+        .bootargs = config_.bootargs,
+        .initrd = placement.ramdisk,
+        .rng_seed = sha256(std::as_bytes(std::span{&entropy, 1})),
+    };
+    const std::span out{ram_.pointer(placement.fdt.base, placement.fdt.size), placement.fdt.size};
+    const auto length =
+        config_.fdt.data.empty() ? build_guest_fdt(machine, out) : adapt_guest_fdt(config_.fdt.data, machine, out);
+    if (!length) return std::unexpected(length.error());
+    return {};
+}
+
+void Guest::fail(std::string_view reason) {
+    state_ = GuestState::Failed;
+    fail_reason_ = Text<200>(reason);
+}
+
+void Guest::update_timer(Vcpu& vcpu) {
+    const u64 deadline = vcpu.hart().stimecmp;
+    if (platform().time() >= deadline) {
+        vcpu.lines |= irq_bit(Irq::STI);
+    } else {
+        vcpu.lines &= ~irq_bit(Irq::STI);
+        platform().set_timer(deadline);
+    }
+}
+
+void Guest::poll_devices() {
+    if (rtc_) rtc_->poll();
+}
+
+std::expected<Gpa, Cause> Guest::translate(const Vcpu& vcpu, Gva gva, Access access) {
+    const auto view = vcpu.view();
+    const Features& f = features();
+    const auto result =
+        walk(ram_, {view.satp, view.priv, view.sum, view.mxr, f.svadu_hw, f.svpbmt, f.svnapot}, gva, access);
+    if (!result) return std::unexpected(result.error());
+    return result->gpa;
+}
+
+std::expected<u32, Exception> Guest::fetch(const Vcpu& vcpu) {
+    const auto parcel = [&](Gva at) -> std::expected<u16, Exception> {
+        const auto gpa = translate(vcpu, at, Access::Fetch);
+        if (!gpa) return std::unexpected(Exception{gpa.error(), at.raw});
+        const auto bits = ram_.load<u16>(*gpa);
+        if (!bits) return std::unexpected(Exception{Cause::FetchAccess, at.raw});
+        return *bits;
+    };
+    const Gva pc{vcpu.hart().pc};
+    const auto low = parcel(pc);
+    if (!low) return std::unexpected(low.error());
+    if ((*low & 3) != 3) return *low;
+    const auto high = parcel(pc + 2);
+    if (!high) return std::unexpected(high.error());
+    return static_cast<u32>(*high) << 16 | *low;
+}
+
+}  // namespace uc

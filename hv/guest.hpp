@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A guest: its memory, its devices, its vCPUs, and its life from creation to its end.
+
+#include <memory>
+#include <span>
+
+#include "emul/features.hpp"
+#include "emul/goldfish_rtc.hpp"
+#include "emul/plic.hpp"
+#include "emul/sbi_server.hpp"
+#include "emul/syscon.hpp"
+#include "emul/uart16550.hpp"
+#include "hv/console.hpp"
+#include "hv/guest_config.hpp"
+#include "hv/guest_fdt.hpp"
+#include "hv/host_memory.hpp"
+#include "hv/platform.hpp"
+#include "hv/vcpu.hpp"
+#include "mm/shadow.hpp"
+
+namespace uc {
+
+/// What guests have in common: the machine as they may see it.
+struct GuestEnvironment {
+    Platform* platform = nullptr;
+    HostMemory* memory = nullptr;
+    Console* console = nullptr;
+    WallClock* wall_clock = nullptr;  ///< null: the machine has none
+    Features features;
+    IsaSet isa;  ///< of the guests' harts
+    u64 timebase_hz = 0;
+    u32 cbom_block_size = 0, cboz_block_size = 0;  ///< bytes
+    u64 mvendorid = 0, marchid = 0, mimpid = 0;
+    Bytes rng_seed;  ///< the machine's, mixed into each guest's
+    Window window;
+    u16 host_asid_bits = 0;
+};
+
+/// Why a guest does not run.
+enum class GuestState : u8 { Created, Running, Shutdown, Reboot, Failed };
+
+class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
+  public:
+    static constexpr Gpa kSyscon{0x0010'0000};
+    static constexpr Gpa kRtc{0x0010'1000};
+    static constexpr Gpa kPlic{0x0c00'0000};
+    static constexpr Gpa kUart{0x1000'0000};
+    static constexpr unsigned kUartIrq = 10;
+    static constexpr unsigned kRtcIrq = 11;
+
+    /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit. The guest is
+    /// Created, not started. `config` and `environment` must outlive it.
+    [[nodiscard]] static std::expected<Guest*, LoadError> create(const GuestConfig& config,
+                                                                 const GuestEnvironment& environment);
+
+    /// Loads the images and starts vCPU 0 as a machine that was just switched on; also how a guest reboots.
+    [[nodiscard]] LoadStatus start();
+    /// Ends the guest because of something it did that no architecture answers; `reason` is printed by the machine.
+    void fail(std::string_view reason);
+
+    [[nodiscard]] std::string_view name() const { return config_.name; }
+    [[nodiscard]] const GuestConfig& config() const { return config_; }
+    [[nodiscard]] GuestState state() const { return state_; }
+    [[nodiscard]] std::string_view fail_reason() const { return fail_reason_.view(); }
+    [[nodiscard]] std::span<Vcpu> vcpus() { return vcpus_; }
+    [[nodiscard]] const Features& features() const { return environment_.features; }
+    [[nodiscard]] Platform& platform() { return *environment_.platform; }
+    [[nodiscard]] Shadow& shadow() { return *shadow_; }
+    [[nodiscard]] GuestRam& ram() { return ram_; }
+    [[nodiscard]] const Bus& bus() const { return bus_; }
+
+    /// Brings STIP of `vcpu` up to date and asks the host for the next timer interrupt it needs.
+    void update_timer(Vcpu& vcpu);
+    /// Lets time-driven devices act; to be called at each timer interrupt.
+    void poll_devices();
+    /// The moment (ticks of `time`) the guest next wants to be woken for `vcpu`.
+    [[nodiscard]] u64 next_deadline(const Vcpu& vcpu) const { return vcpu.hart().stimecmp; }
+    /// The guest's own translation of `gva`, with every effect it has on accessed and dirty bits.
+    [[nodiscard]] std::expected<Gpa, Cause> translate(const Vcpu& vcpu, Gva gva, Access access);
+    /// The instruction at pc as one word, its upper half zero when the first is a compressed one; or what fetching it
+    /// raises.
+    [[nodiscard]] std::expected<u32, Exception> fetch(const Vcpu& vcpu);
+
+    /// Serves the ecall that `vcpu` executed in its S-mode.
+    [[nodiscard]] Outcome serve_sbi(Vcpu& vcpu);
+
+    // ConsoleClient
+    bool type(u8 byte) override { return uart_.receive(byte); }
+    void resume_output() override { uart_.drain(); }
+
+  private:
+    Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
+          std::span<std::byte> metadata, std::span<Vcpu> vcpus);
+
+    [[nodiscard]] ShadowOptions shadow_options() const;
+    [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
+    void reset_vcpus();
+
+    // SbiBackend
+    u64 vcpu_count() override { return vcpus_.size(); }
+    u64 mvendorid() override { return environment_.mvendorid; }
+    u64 marchid() override { return environment_.marchid; }
+    u64 mimpid() override { return environment_.mimpid; }
+    void set_timer(unsigned vcpu, u64 deadline) override;
+    void send_ipi(unsigned vcpu) override;
+    void remote_fence_i(unsigned vcpu) override;
+    void remote_sfence(unsigned vcpu, const SfenceRange& range) override;
+    sbi::Error hart_start(unsigned vcpu, Gpa pc, u64 opaque) override;
+    void hart_stop(unsigned vcpu) override;
+    sbi::hsm::State hart_state(unsigned vcpu) override { return vcpus_[vcpu].state; }
+    void hart_suspend(unsigned vcpu, bool retentive) override;
+    void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
+    usize console_write(std::span<const u8> bytes) override;
+    usize console_read(std::span<u8> bytes) override;
+    bool is_guest_memory(Gpa address, u64 size) override { return ram_.contains(address, size); }
+    void read_guest(Gpa address, std::span<u8> bytes) override;
+    void write_guest(Gpa address, std::span<const u8> bytes) override;
+    std::expected<u64, Exception> read_virtual(Gva address) override;
+
+    // Devices
+    void set_seip(unsigned vcpu, bool level) override;
+    bool write(u8 byte) override { return environment_.console->put(byte); }
+    void request_reset(ResetRequest request) override;
+
+    const GuestConfig& config_;
+    const GuestEnvironment& environment_;
+    GuestState state_ = GuestState::Created;
+    Text<200> fail_reason_;
+    GuestRam ram_;
+    HostRange pool_range_;
+    std::span<std::byte> metadata_;
+    std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
+    std::optional<Shadow> shadow_;
+    std::span<Vcpu> vcpus_;
+    Plic plic_;
+    Uart16550 uart_;
+    Syscon syscon_;
+    std::optional<GoldfishRtc> rtc_;
+    Bus bus_;
+    Vcpu* caller_ = nullptr;  ///< whose SBI call is being served
+    u64 starts_ = 0;
+};
+
+}  // namespace uc

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// What a guest's SBI calls and devices ask of it.
+
+#include "emul/trap.hpp"
+#include "hv/guest.hpp"
+
+namespace uc {
+
+Outcome Guest::serve_sbi(Vcpu& vcpu) {
+    caller_ = &vcpu;
+    return sbi_call(vcpu.hart(), vcpu.id, *this);
+}
+
+void Guest::set_timer(unsigned vcpu, u64 deadline) {
+    vcpus_[vcpu].hart().stimecmp = deadline;
+    update_timer(vcpus_[vcpu]);
+}
+
+void Guest::send_ipi(unsigned vcpu) {
+    if (vcpus_[vcpu].state == sbi::hsm::Started) vcpus_[vcpu].hart().sip.set(Sip::SSIP, 1);
+}
+
+void Guest::remote_fence_i(unsigned) { platform().fence_i(); }
+
+void Guest::remote_sfence(unsigned, const SfenceRange& range) {
+    // Beyond some pages, comparing every table that changed is cheaper than walking to each page.
+    constexpr u64 kMostPages = 64;
+    if (range.size > kMostPages * kPageSize) {
+        platform().flush(shadow_->fence(std::nullopt, range.asid));
+        return;
+    }
+    TlbFlush flush;
+    for (Gva va = range.start.page(); va < range.start + range.size; va += kPageSize) {
+        flush.merge(shadow_->fence(va, range.asid));
+    }
+    platform().flush(flush);
+}
+
+sbi::Error Guest::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
+    Vcpu& v = vcpus_[vcpu];
+    if (v.state != sbi::hsm::Stopped) return sbi::Error::AlreadyAvailable;
+    enter_supervisor(v.hart(), vcpu, opaque);
+    v.hart().pc = pc.raw;
+    v.translation_stale = true;
+    v.state = sbi::hsm::Started;
+    return sbi::Error::Success;
+}
+
+void Guest::hart_stop(unsigned vcpu) { vcpus_[vcpu].state = sbi::hsm::Stopped; }
+
+void Guest::hart_suspend(unsigned vcpu, bool retentive) {
+    vcpus_[vcpu].waiting = true;
+    if (!retentive) vcpus_[vcpu].translation_stale = true;
+}
+
+void Guest::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {
+    if (type != sbi::srst::Shutdown) {
+        state_ = GuestState::Reboot;
+    } else if (reason == sbi::srst::SystemFailure) {
+        fail("the guest reported a system failure");
+    } else {
+        state_ = GuestState::Shutdown;
+    }
+}
+
+void Guest::request_reset(ResetRequest request) {
+    switch (request.kind) {
+        case ResetRequest::Kind::Poweroff: state_ = GuestState::Shutdown; break;
+        case ResetRequest::Kind::Reboot: state_ = GuestState::Reboot; break;
+        case ResetRequest::Kind::Fail: fail("the guest reported a failure to its test device"); break;
+    }
+}
+
+usize Guest::console_write(std::span<const u8> bytes) {
+    usize taken = 0;
+    while (taken < bytes.size() && environment_.console->put(bytes[taken])) ++taken;
+    return taken;
+}
+
+usize Guest::console_read(std::span<u8> bytes) {
+    usize given = 0;
+    while (given < bytes.size()) {
+        const auto byte = environment_.console->get();
+        if (!byte) break;
+        bytes[given++] = *byte;
+    }
+    return given;
+}
+
+void Guest::read_guest(Gpa address, std::span<u8> bytes) {
+    static_cast<void>(ram_.read(address, std::as_writable_bytes(bytes)));
+}
+
+void Guest::write_guest(Gpa address, std::span<const u8> bytes) {
+    static_cast<void>(ram_.write(address, std::as_bytes(bytes)));
+    shadow_->memory_written(address, bytes.size());
+}
+
+std::expected<u64, Exception> Guest::read_virtual(Gva address) {
+    // Two loads where the doubleword crosses a page: each half may fault on its own.
+    u64 value = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+        const Gva at = address + i;
+        const auto gpa = translate(*caller_, at, Access::Load);
+        if (!gpa) return std::unexpected(Exception{gpa.error(), at.raw});
+        const auto byte = ram_.load<u8>(*gpa);
+        if (!byte) return std::unexpected(Exception{Cause::LoadAccess, at.raw});
+        value |= static_cast<u64>(*byte) << (8 * i);
+    }
+    return value;
+}
+
+void Guest::set_seip(unsigned vcpu, bool level) {
+    u64& lines = vcpus_[vcpu].lines;
+    lines = level ? lines | irq_bit(Irq::SEI) : lines & ~irq_bit(Irq::SEI);
+}
+
+}  // namespace uc

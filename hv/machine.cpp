@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine.hpp"
+
+#include <algorithm>
+
+#include "emul/trap.hpp"
+#include "hv/exit.hpp"
+#include "hv/log.hpp"
+
+namespace uc {
+
+namespace {
+
+constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
+
+u8 translation_key(const GuestHart& hart) {
+    constexpr u64 kMask = Sstatus::SUM.mask | Sstatus::MXR.mask;
+    return static_cast<u8>((hart.sstatus.raw & kMask) >> (Sstatus::SUM.lsb - 1)) | static_cast<u8>(hart.priv);
+}
+
+// Chooses the shadow root again when what it depends on has changed.
+void choose_translation(Vcpu& vcpu, Platform& platform) {
+    const u8 key = translation_key(vcpu.hart());
+    if (key == vcpu.translation_key && !vcpu.translation_stale) [[likely]]
+        return;
+    const auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
+    platform.flush(activation.flush);
+    vcpu.host_satp = activation.host_satp;
+    vcpu.translation_key = key;
+    vcpu.translation_stale = false;
+}
+
+// A vCPU in wfi goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
+// (Privileged 1.12, 3.3.3).
+void wake_if_pending(Vcpu& vcpu) {
+    if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.waiting = false;
+}
+
+}  // namespace
+
+// One trip into the guest and back: the hot path.
+void Machine::run_until_exit(Vcpu& vcpu) {
+    GuestHart& hart = vcpu.hart();
+    if ((vcpu.pending() & hart.sie.raw) != 0) {
+        if (const auto irq = next_irq(hart, vcpu.pending())) inject(hart, *irq);
+    }
+    choose_translation(vcpu, platform_);
+    const TrapInfo trap = platform_.enter(vcpu.frame, vcpu.host_satp);
+    vcpu.stats.record(hart.pc, trap.scause.raw, trap.stval);
+    vcpu.stats.tally(handle_exit(vcpu, trap));
+    if (trap.scause.is_interrupt()) serve_interrupts();
+}
+
+void Machine::serve_interrupts() {
+    const u64 served = platform_.take_interrupts();
+    if ((served & irq_bit(Irq::STI)) != 0) {
+        for (Guest* guest : guests_) {
+            if (guest->state() == GuestState::Running) guest->poll_devices();
+        }
+        arm_timer();
+    }
+    if ((served & irq_bit(Irq::SEI)) != 0 || console_.needs_polling()) console_.service();
+}
+
+void Machine::arm_timer() {
+    if (console_.needs_polling()) {
+        platform_.set_timer(platform_.time() + platform_.timebase_hz() / kPollsPerSecond);
+    }
+    for (Guest* guest : guests_) {
+        if (guest->state() != GuestState::Running) continue;
+        for (Vcpu& vcpu : guest->vcpus()) guest->update_timer(vcpu);
+    }
+}
+
+void Machine::sleep() {
+    platform_.wait();
+    serve_interrupts();
+}
+
+Vcpu* Machine::next_runnable() {
+    for (Guest* guest : guests_) {
+        if (guest->state() != GuestState::Running) continue;
+        for (Vcpu& vcpu : guest->vcpus()) {
+            wake_if_pending(vcpu);
+            if (vcpu.runnable()) return &vcpu;
+        }
+    }
+    return nullptr;
+}
+
+bool Machine::anyone_running() const {
+    return std::any_of(guests_.begin(), guests_.end(), [](Guest* g) { return g->state() == GuestState::Running; });
+}
+
+void Machine::end_or_restart(Guest& guest) {
+    if (options_.stats) print_stats(guest);
+    switch (guest.state()) {
+        case GuestState::Reboot:
+            log_info("{}: reboot", guest.name());
+            if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
+            arm_timer();
+            if (guest.state() == GuestState::Running) return;
+            [[fallthrough]];
+        case GuestState::Failed:
+            log_info("{}: failed: {}", guest.name(), guest.fail_reason());
+            end_ = MachineEnd::Failure;
+            return;
+        default: log_info("{}: shutdown", guest.name());
+    }
+}
+
+void Machine::print_stats(Guest& guest) const {
+    for (const Vcpu& vcpu : guest.vcpus()) {
+        for (usize i = 0; i < kExitReasons; ++i) {
+            if (vcpu.stats.count[i] == 0) continue;
+            log_info("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
+        }
+    }
+    const ShadowStats& s = guest.shadow().stats();
+    log_info("{}: shadow fills {} prefills {} spurious {} unsyncs {} resyncs {} drops {} reclaims {} pages {}",
+             guest.name(), s.fills, s.prefills, s.spurious, s.unsyncs, s.resyncs, s.drops, s.reclaims,
+             guest.shadow().pages_in_use());
+}
+
+MachineEnd Machine::run() {
+    for (Guest* guest : guests_) {
+        if (guest->config().stopped) continue;
+        if (const auto started = guest->start(); !started) {
+            guest->fail(started.error().text.view());
+            end_or_restart(*guest);
+        }
+    }
+    arm_timer();
+    while (anyone_running()) {
+        Vcpu* vcpu = next_runnable();
+        if (vcpu == nullptr) {
+            sleep();
+            continue;
+        }
+        while (vcpu->runnable() && vcpu->guest->state() == GuestState::Running) run_until_exit(*vcpu);
+        if (vcpu->guest->state() != GuestState::Running) end_or_restart(*vcpu->guest);
+    }
+    return end_;
+}
+
+}  // namespace uc

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+// Boot order: what the machine is, memory, console, guests; then the loop that runs them.
+
+#include <bit>
+#include <new>
+
+#include "hv/arch/hart.hpp"
+#include "hv/arch/host_memory_map.hpp"
+#include "hv/arch/host_uart.hpp"
+#include "hv/arch/power.hpp"
+#include "hv/arch/sbi_call.hpp"
+#include "hv/arch/window.hpp"
+#include "hv/host_fdt.hpp"
+#include "hv/machine.hpp"
+#include "hv/payload.hpp"
+#include "hv/version.hpp"
+
+namespace uc {
+
+namespace {
+
+using namespace arch;
+
+constexpr u64 kMostFdt = 4 * kMiB;
+
+/// Everything that lives as long as the machine runs.
+struct Hypervisor {
+    u64 boot_hart = 0;
+    Firmware firmware;
+    HostRange fdt;
+    HostMachine machine;
+    HostMemory memory{0};
+    HostMap map;
+    HartAbilities abilities;
+    Hart hart;
+    SbiTerminal sbi_terminal;
+    Uart16550Terminal uart_16550;
+    SifiveUartTerminal uart_sifive;
+    std::optional<Console> console;
+    std::optional<GoldfishClock> rtc;
+    Boot boot;
+    GuestEnvironment environment;
+};
+
+constinit Hypervisor hv;
+
+[[noreturn]] void die(std::string_view line) {
+    log_error("{}", line);
+    power_off(true);
+}
+
+template <class T>
+T must(std::expected<T, LoadError>&& result) {
+    if (!result) die(result.error().text.view());
+    if constexpr (!std::is_void_v<T>) return *result;
+}
+
+void use_terminal(Terminal& terminal) {
+    hv.console.emplace(terminal);
+    power.console = &*hv.console;
+    the_log.set_sink(&*hv.console);
+}
+
+Bytes bytes_at(HostRange range) { return {reinterpret_cast<const std::byte*>(physmap(range.base).raw), range.size}; }
+
+void read_machine(u64 fdt_address) {
+    // The header's second word is the length (Devicetree Specification 0.4, 5.2), big-endian.
+    const auto* header = reinterpret_cast<const u32*>(physmap(Hpa{fdt_address}).raw);
+    const u64 size = std::byteswap(header[1]);
+    if (fdt_address == 0 || size > kMostFdt) die("firmware passed no device tree");
+    hv.fdt = {Hpa{fdt_address}, size};
+    must(read_host_fdt(bytes_at(hv.fdt), hv.machine));
+}
+
+void map_memory() {
+    hv.memory = HostMemory(physmap(Hpa{0}).raw);
+    collect_memory(hv.machine, hv.fdt, hv.memory);
+    if (!build_host_map(hv.machine, hv.fdt, hv.memory, hv.map))
+        die("too little memory for the hypervisor's page tables");
+    hv.map.install();
+}
+
+void find_devices() {
+    if (hv.machine.test) power.test_device = hv.map.map_device(hv.machine.test->base, hv.machine.test->size);
+    if (hv.machine.rtc) {
+        const Hva at = hv.map.map_device(hv.machine.rtc->range.base, hv.machine.rtc->range.size);
+        if (at.raw != 0) hv.rtc.emplace(at);
+    }
+}
+
+// The UART that stdout-path names when it is one we can drive with interrupts; else what firmware offers.
+void choose_terminal() {
+    const auto& wanted = hv.machine.console;
+    const HostHart* me = hv.machine.hart(hv.boot_hart);
+    if (!wanted || wanted->irq == 0 || !hv.machine.plic || me == nullptr || !me->plic_context) return;
+    const Hva uart = hv.map.map_device(wanted->range.base, wanted->range.size);
+    const Hva plic_base = hv.map.map_device(hv.machine.plic->range.base, hv.machine.plic->range.size);
+    if (uart.raw == 0 || plic_base.raw == 0) return;
+
+    HostUart* terminal = nullptr;
+    if (wanted->kind == HostConsole::Kind::Ns16550) {
+        hv.uart_16550.init(uart, wanted->reg_shift, wanted->reg_io_width);
+        terminal = &hv.uart_16550;
+    } else {
+        hv.uart_sifive.init(uart);
+        terminal = &hv.uart_sifive;
+    }
+    use_terminal(*terminal);
+    PlicContext plic;
+    plic.init(plic_base, *me->plic_context);
+    hv.hart.route_terminal(plic, wanted->irq, *terminal);
+    terminal->enable_interrupts();
+}
+
+std::string_view mode_name(SatpMode mode) {
+    switch (mode) {
+        case SatpMode::Sv57: return "Sv57";
+        case SatpMode::Sv48: return "Sv48";
+        case SatpMode::Sv39: return "Sv39";
+        default: return "no translation";
+    }
+}
+
+void log_machine() {
+    const Firmware& f = hv.firmware;
+    log_info("Undercroft {} on {}", kVersion, hv.machine.model);
+    log_info("firmware: SBI {}.{}, implementation {} version {x}{}", f.spec_version >> 24 & 0x7f,
+             f.spec_version & 0xff'ffff, f.impl_id, f.impl_version, f.dbcn ? ", DBCN" : "");
+    for (const HostHart& hart : hv.machine.harts) {
+        log_info("hart {}: {}{}{}", hart.id, hart.isa_text, hart.usable ? "" : " (not usable)",
+                 hart.id == hv.boot_hart ? " (boot)" : "");
+    }
+    const HartAbilities& a = hv.abilities;
+    log_info("mmu: {}, {} ASID bits; timer: {}, {} Hz", mode_name(arch::window.mode), a.asid_bits,
+             a.sstc ? "stimecmp" : "SBI", hv.hart.timebase_hz());
+    log_info("image at {}, window at {}", arch::window.image, arch::window.base);
+    for (unsigned i = 0; i < hv.memory.count(); ++i) {
+        const HostRange r = hv.memory.range(i);
+        log_info("memory: {} to {} free, {} KiB", r.base, r.end(), r.size / kKiB);
+    }
+}
+
+// The CPU a guest gets: the host's, less what is not virtualised.
+void describe_guest_cpu() {
+    const HostHart& host = *hv.machine.hart(hv.boot_hart);
+    const HartAbilities& a = hv.abilities;
+    const SatpMode host_mode = arch::window.mode;
+    // One mode less than ours where there is one: then no guest address can name the window.
+    const SatpMode guest_mode = host_mode == SatpMode::Sv57 ? SatpMode::Sv48 : SatpMode::Sv39;
+    Features& f = hv.environment.features;
+    f = {
+        .max_mode = guest_mode,
+        .asid_bits = a.asid_bits,
+        .fpu = a.fpu && host.isa.has("d"),
+        .vector = a.vector && host.isa.has("v"),
+        .sstc = a.sstc,
+        .svinval = host.isa.has("svinval"),
+        .svadu_hw = !host.isa.has("svade"),
+        .svpbmt = host.isa.has("svpbmt"),
+        .svnapot = host.isa.has("svnapot"),
+        .envcfg = a.envcfg,
+        .zicbom = a.envcfg && host.isa.has("zicbom"),
+        .zicboz = a.envcfg && host.isa.has("zicboz"),
+        .counters = a.counters,
+    };
+    hv.environment.isa = guest_isa(host.isa, {
+                                                 .fpu = f.fpu,
+                                                 .vector = f.vector,
+                                                 .sstc = f.sstc,
+                                                 .svinval = f.svinval,
+                                                 .svnapot = f.svnapot,
+                                                 .svpbmt = f.svpbmt,
+                                                 .svadu = f.svadu_hw,
+                                                 .zicbom = f.zicbom,
+                                                 .zicboz = f.zicboz,
+                                             });
+    hv.environment.cbom_block_size = host.cbom_block_size;
+    hv.environment.cboz_block_size = host.cboz_block_size;
+}
+
+void describe_environment() {
+    GuestEnvironment& e = hv.environment;
+    e.platform = &hv.hart;
+    e.memory = &hv.memory;
+    e.console = &*hv.console;
+    e.wall_clock = hv.rtc ? &*hv.rtc : nullptr;
+    e.timebase_hz = hv.hart.timebase_hz();
+    e.mvendorid = hv.firmware.mvendorid;
+    e.marchid = hv.firmware.marchid;
+    e.mimpid = hv.firmware.mimpid;
+    e.rng_seed = hv.machine.rng_seed;
+    e.host_asid_bits = hv.abilities.asid_bits;
+    const auto entries = hv.map.window_entries();
+    e.window = {arch::window.mode, hv.map.window_slot(), static_cast<unsigned>(entries.size()), entries.data()};
+    describe_guest_cpu();
+}
+
+void create_guests(Machine& machine) {
+    if (!hv.machine.initrd) die("no payload: pass a kernel or an image tree as initrd");
+    must(read_payload(bytes_at(*hv.machine.initrd), hv.machine.bootargs, hv.boot));
+    the_log.set_level(hv.boot.options.loglevel);
+    must(check_harts(hv.boot.config, hv.machine));
+    for (const GuestConfig& config : hv.boot.config.guests) {
+        Guest* guest = must(Guest::create(config, hv.environment));
+        machine.add(*guest);
+        log_info("guest {}: {} MiB, {} vCPU{}", guest->name(), config.memory / kMiB, config.vcpus,
+                 config.vcpus == 1 ? "" : "s");
+    }
+}
+
+}  // namespace
+
+extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64 fdt_address) {
+    hv.boot_hart = hart_id;
+    hv.firmware = probe_firmware();
+    hv.sbi_terminal.init(hv.firmware.dbcn);
+    use_terminal(hv.sbi_terminal);
+    read_machine(fdt_address);
+    map_memory();
+    const HostHart* me = hv.machine.hart(hart_id);
+    if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
+    hv.abilities = probe_hart(me->isa.has("sstc"));
+    hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz);
+    find_devices();
+    choose_terminal();
+    log_machine();
+
+    describe_environment();
+    Machine machine(hv.hart, *hv.console, hv.boot.options);
+    create_guests(machine);
+    hv.hart.start();
+    const MachineEnd end = machine.run();
+    power_off(end == MachineEnd::Failure);
+}
+
+}  // namespace uc

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The machine below, as the portable part of the hypervisor uses it. hv/arch/ implements it on a real hart, tests on
+// none.
+
+#include "emul/host.hpp"
+#include "hv/vcpu_frame.hpp"
+#include "isa/cause.hpp"
+#include "mm/tlb_flush.hpp"
+
+namespace uc {
+
+/// One host hart. All calls concern the hart that makes them.
+class Platform : public Host {
+  public:
+    /// Runs the guest in `frame` under the translation `host_satp` until it traps. sstatus.FS and VS go in and come
+    /// back with the frame; pc is where it trapped.
+    [[nodiscard]] virtual TrapInfo enter(VcpuFrame& frame, u64 host_satp) = 0;
+    /// Discharges a flush that the shadow MMU owes.
+    virtual void flush(const TlbFlush& flush) = 0;
+    /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
+    /// none.
+    virtual void set_timer(u64 deadline) = 0;
+    [[nodiscard]] virtual u64 timebase_hz() const = 0;
+    /// Takes the interrupts that wait for the hypervisor: returns those that were pending as bits of sip, having
+    /// silenced the timer, cleared software interrupts and let device drivers run.
+    virtual u64 take_interrupts() = 0;
+    /// Sleeps until an interrupt waits for the hypervisor.
+    virtual void wait() = 0;
+    /// Makes instruction fetches see earlier stores.
+    virtual void fence_i() = 0;
+
+  protected:
+    ~Platform() = default;
+};
+
+}  // namespace uc

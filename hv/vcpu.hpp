@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
+
+#include "hv/exit_stats.hpp"
+#include "hv/vcpu_frame.hpp"
+#include "isa/sbi.hpp"
+#include "mm/shadow.hpp"
+
+namespace uc {
+
+class Guest;
+
+/// Touched only by the host hart that runs it.
+struct Vcpu {
+    VcpuFrame frame;  ///< first: the trap entry code is handed its address
+    Guest* guest = nullptr;
+    unsigned id = 0;       ///< within the guest; its hart id there
+    u64 lines = 0;         ///< STIP and SEIP as bits of sip
+    bool waiting = false;  ///< in wfi or suspended, until an interrupt is pending and enabled
+    sbi::hsm::State state = sbi::hsm::Stopped;
+    bool translation_stale = true;  ///< satp was written, or the tables behind it went away
+    u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
+    u64 host_satp = 0;              ///< the shadow root it runs on
+    ExitStats stats;
+
+    [[nodiscard]] GuestHart& hart() { return frame.hart; }
+    [[nodiscard]] const GuestHart& hart() const { return frame.hart; }
+    /// sip as the guest would read it.
+    [[nodiscard]] u64 pending() const { return frame.hart.sip.raw | lines; }
+    [[nodiscard]] bool runnable() const { return state == sbi::hsm::Started && !waiting; }
+
+    /// The architectural state that decides how its addresses translate.
+    [[nodiscard]] Shadow::View view() const {
+        const GuestHart& h = frame.hart;
+        return {h.satp, h.priv, h.sstatus.get(Sstatus::SUM) != 0, h.sstatus.get(Sstatus::MXR) != 0};
+    }
+};
+
+}  // namespace uc

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The part of a vCPU that the trap entry code reads and writes.
+
+#include "emul/guest_hart.hpp"
+
+namespace uc {
+
+/// Guest registers, and where the hypervisor's own stack and per-hart pointer wait while the guest runs.
+struct VcpuFrame {
+    GuestHart hart;
+    u64 host_sp = 0;
+    u64 host_tp = 0;
+};
+
+}  // namespace uc
