@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Builds what the benchmark boots: the two C programs, an initramfs, a kernel that stops at once, a FIT, a device tree."""
+"""Builds what the benchmark needs: two C programs, an initramfs, a kernel that stops at once, a FIT, a device tree."""
 
 import functools
 import importlib.util
@@ -9,10 +9,12 @@ import subprocess
 
 HERE = pathlib.Path(__file__).parent
 
+C_FLAGS = ("-std=c17", "-O2", "-Wall", "-Wextra", "-Werror")
+
 GUEST_MEMORY = 512 << 20
 RAM_BASE = 0x80000000
 
-# What QEMU's virt machine has and a guest does not (the guest's devices are fixed): the kernel would spend time on them.
+# What QEMU's virt has and a guest does not, whose devices are fixed: the kernel would spend time on them.
 ABSENT_IN_GUEST = ("pci@", "flash@", "fw-cfg@", "platform-bus@")
 
 
@@ -32,8 +34,8 @@ def newer(target, *sources):
 def build_lat(out):
     target, source = out / "lat", HERE / "lat.c"
     if newer(target, source):
-        run("riscv64-linux-gnu-gcc", "-std=c17", "-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static",
-            "-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-o", target, source)
+        run("riscv64-linux-gnu-gcc", *C_FLAGS, "-ffreestanding", "-nostdlib", "-static", "-fno-stack-protector",
+            "-fno-asynchronous-unwind-tables", "-o", target, source)
     return target
 
 
@@ -41,8 +43,7 @@ def build_plugin(out, api):
     """The counting plugin for version `api` of QEMU's plugin interface."""
     target, source = out / f"plugin-api{api}.so", HERE / "plugin.c"
     if newer(target, source):
-        run("gcc", "-std=c17", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden", f"-DPLUGIN_API={api}",
-            "-o", target, source)
+        run("gcc", *C_FLAGS, "-fPIC", "-shared", "-fvisibility=hidden", f"-DPLUGIN_API={api}", "-o", target, source)
     return target
 
 
@@ -65,7 +66,7 @@ def kernel_entry(kernel):
 
 
 def build_stopped_kernel(out, kernel):
-    """The same kernel but for its first act: it powers the machine off. Running it takes the time that passes before the start."""
+    """The same kernel, powering off as its first act: running it takes the time that passes before a kernel starts."""
     image = bytearray(kernel.read_bytes())
     # j +64, over the header that the loaders read, onto a part of the EFI header that only EFI does.
     struct.pack_into("<I", image, 0, 0x0400006F)

@@ -91,6 +91,6 @@ def guest(qemu, bios, scratch, initramfs, bootargs, undercroft):
 
     def arguments(kernel, workload):
         payload = image.build_fit(scratch, f"{kernel.name}-{workload}", kernel, initramfs, bootargs(workload))
-        return (*machine, "-kernel", undercroft, "-initrd", payload, "-append", "undercroft.stats --")
+        return (*machine, "-kernel", undercroft, "-initrd", payload, "-append", "undercroft.stats -- ")
 
     return Machine("guest", qemu, arguments)

@@ -3,8 +3,8 @@
 
 import dataclasses
 
-# RVirt (https://github.com/mit-pdos/RVirt, December 2019), the one other hypervisor of this kind, relative to the bare machine:
-# on OpenSBI and QEMU 7.2, for the whole from kernel start to power-off and for single operations.
+# RVirt (https://github.com/mit-pdos/RVirt, December 2019), the one other hypervisor of this kind, relative to the bare
+# machine: on OpenSBI and QEMU 7.2, for the whole from kernel start to power-off and for single operations.
 RVIRT_INSTRUCTIONS = 3
 RVIRT_CPU_SECONDS = 10.3
 
@@ -65,7 +65,8 @@ class Row:
         bar = "" if self.bar is None else f"{'<' if self.strict else '<='} {self.bar:g}"
         verdict = {True: "pass", False: "MISS", None: ""}[self.passed]
         return (self.label, self.unit, number(self.bare), number(self.guest),
-                "" if self.ratio is None else f"{self.ratio:.2f}", "" if self.rvirt is None else f"{self.rvirt:g}", bar, verdict)
+                "" if self.ratio is None else f"{self.ratio:.2f}", "" if self.rvirt is None else f"{self.rvirt:g}",
+                bar, verdict)
 
 
 def number(value):
@@ -110,8 +111,11 @@ def table(head, lines):
     """Text columns: the first two to the left, the rest to the right."""
     lines = [head, *lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths))).rstrip()
-                     for line in lines)
+
+    def laid_out(line):
+        return "  ".join(cell.ljust(w) if i < 2 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths)))
+
+    return "\n".join(laid_out(line).rstrip() for line in lines)
 
 
 def where(measured):

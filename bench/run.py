@@ -5,6 +5,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -32,11 +33,12 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="take times from two runs, not five")
     parser.add_argument("--bare", action="store_true", help="measure only the bare machine")
-    parser.add_argument("--qemu", default="qemu-system-riscv64")
-    parser.add_argument("--bios", default="default", help="firmware, as QEMU's -bios takes it")
+    parser.add_argument("--qemu", default=os.environ.get("QEMU") or "qemu-system-riscv64")
+    parser.add_argument("--bios", default=os.environ.get("BIOS") or "default", help="firmware, as for QEMU's -bios")
     parser.add_argument("--undercroft", type=pathlib.Path, default=ROOT / "build/undercroft.elf")
     parser.add_argument("--linux", type=pathlib.Path, help="folder with Image and busybox (default: fetched)")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench", help="where to build and keep the consoles' text")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/bench",
+                        help="where to build and to keep the consoles' text")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures to FILE")
     return parser.parse_args()
 
@@ -45,7 +47,7 @@ def plugin_api(version):
     """The plugin interface to build for: QEMU before 9 takes version 1 only, QEMU from 9.1 takes 3."""
     major, minor = map(int, re.search(r"version (\d+)\.(\d+)", version).groups())
     if (major, minor) == (9, 0):
-        raise SystemExit("bench: QEMU 9.0 is not supported: its plugin interface is between the two that bench/plugin.c knows")
+        raise SystemExit("bench: QEMU 9.0 has a plugin interface between the two that bench/plugin.c knows")
     return 1 if major < 9 else 3
 
 
@@ -61,8 +63,8 @@ def bootargs(workload):
 
 
 def take_times(machines, kernel, stopped, runs):
-    """CPU seconds of both machines, run in turn so that both meet the same noise. What passes before the kernel starts is taken
-    from runs of a kernel that powers off as its first act."""
+    """CPU seconds of both machines, run in turn so that both meet the same noise. What passes before the kernel starts is
+    taken from runs of a kernel that powers off as its first act."""
     least = {each.name: {} for each in machines}
     nanoseconds = {each.name: {} for each in machines}
     for turn in range(runs):
@@ -111,12 +113,14 @@ def main():
     bare, guest = measured[0], measured[1] if len(measured) > 1 else None
     linux_version = re.search(r"Linux version (\S+)", bare.counted["boot"].console).group(1)
     firmware = re.search(r"^OpenSBI \S+|RustSBI\S*.*", bare.counted["boot"].console, re.M)
-    setting = {"qemu": qemu_version, "firmware": firmware.group(0) if firmware else options.bios, "linux": linux_version}
+    setting = {"qemu": qemu_version, "firmware": firmware.group(0) if firmware else options.bios,
+               "linux": f"Linux {linux_version}"}
     print("; ".join(setting.values()), end="\n\n")
     print(report.text(bare, guest))
     if options.json:
         everything = {"setting": setting, "machines": [dataclasses.asdict(each) for each in measured],
-                      "rows": [dataclasses.asdict(row) | {"ratio": row.ratio, "passed": row.passed} for row in report.rows(bare, guest)]}
+                      "rows": [dataclasses.asdict(row) | {"ratio": row.ratio, "passed": row.passed}
+                               for row in report.rows(bare, guest)]}
         for each in everything["machines"]:
             for result in each["counted"].values():
                 del result["console"]
