@@ -63,8 +63,8 @@ def bootargs(workload):
 
 
 def take_times(machines, kernel, stopped, runs):
-    """CPU seconds of both machines, run in turn so that both meet the same noise. What passes before the kernel starts is
-    taken from runs of a kernel that powers off as its first act."""
+    """CPU seconds of both machines, run in turn so that both meet the same noise. What passes before the kernel starts
+    is taken from runs of a kernel that powers off as its first act."""
     least = {each.name: {} for each in machines}
     nanoseconds = {each.name: {} for each in machines}
     for turn in range(runs):
