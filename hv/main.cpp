@@ -44,6 +44,9 @@ struct Hypervisor {
 
 constinit Hypervisor hv;
 
+/// Where a debugger finds the guests (tools/gdb).
+[[gnu::used]] constinit Machine* the_machine = nullptr;
+
 [[noreturn]] void die(std::string_view line) {
     log_error("{}", line);
     power_off(true);
@@ -227,6 +230,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
 
     describe_environment();
     Machine machine(hv.hart, *hv.console, hv.boot.options);
+    the_machine = &machine;
     create_guests(machine);
     hv.hart.start();
     const MachineEnd end = machine.run();
