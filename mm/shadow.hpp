@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The shadow MMU of one guest: host page tables that show what the guest's own tables say. docs/shadow-mmu.md explains
+// it.
+
+#include "isa/cause.hpp"
+#include "isa/csr.hpp"
+#include "isa/pte.hpp"
+#include "mm/frame_pool.hpp"
+#include "mm/guest_ram.hpp"
+#include "mm/guest_walk.hpp"
+#include "mm/host_asid.hpp"
+#include "mm/shadow_page.hpp"
+#include "mm/shadow_table.hpp"
+#include "mm/tlb_flush.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+
+namespace uc {
+
+/// The hypervisor's part of every root: root entries copied as they are (supervisor-only, global) to the same slots.
+struct Window {
+    SatpMode host_mode = SatpMode::Sv39;  ///< of every shadow root; at least the guest's largest mode
+    unsigned first_slot = 0;
+    unsigned slots = 0;
+    const Pte* entries = nullptr;  ///< `slots` of them; must outlive the Shadow and never change
+};
+
+struct ShadowOptions {
+    Window window;
+    SatpMode guest_max_mode = SatpMode::Sv39;
+    unsigned vcpus = 1;
+    u16 host_asid_bits = 0;       ///< 0: roots share ASID 0, and each change of root owes a flush
+    u16 host_asid_first = 1;      ///< guests that share a hart must not share ASIDs: each gets a range of its own
+    u16 host_asid_last = 0xffff;  ///< cut to what `host_asid_bits` can express
+    bool update_ad = false;       ///< see WalkMode
+    bool svpbmt = false;          ///< guest and host have it: memory types are passed through
+    bool svnapot = false;         ///< the guest has it; the shadow uses 4 KiB entries
+    unsigned prefill = 16;  ///< entries of an aligned batch filled along with a faulting one, a power of two; 0: none
+};
+
+/// What happened so far; for `stats` and for tests.
+struct ShadowStats {
+    u64 fills = 0;             ///< faults that made or changed a mapping
+    u64 prefills = 0;          ///< neighbours filled along with them
+    u64 spurious = 0;          ///< faults on mappings that already allowed the access
+    u64 unsyncs = 0;           ///< guest tables given up to unobserved stores
+    u64 resyncs = 0;           ///< guest tables compared and protected again
+    u64 drops = 0;             ///< entries that a fence found outdated
+    u64 reclaims = 0;          ///< shadow pages taken back for want of memory
+    u64 window_conflicts = 0;  ///< accesses to guest pages that lie under the hypervisor's window
+    u64 asid_rollovers = 0;
+};
+
+/// Shadow page tables of one guest, shared by its vCPUs. Every method is called under the guest's lock; memory of the
+/// guest itself may change at any time. Nothing is allocated outside the pool and the metadata given at construction.
+class Shadow {
+  public:
+    /// What the hardware must show while a vCPU runs: part of its architectural state.
+    struct View {
+        Satp satp;
+        Priv priv = Priv::S;
+        bool sum = false;
+        bool mxr = false;
+        friend constexpr bool operator==(const View&, const View&) = default;
+    };
+    struct Activation {
+        u64 host_satp = 0;
+        TlbFlush flush;  ///< owed before the vCPU runs
+    };
+    struct FaultResult {
+        enum class Kind : u8 {
+            Retry,   ///< the access may now succeed
+            Inject,  ///< the guest's own fault: raise `cause` with the faulting address as tval
+            Device,  ///< the translation is good, but `gpa` is not memory
+        };
+        Kind kind = Kind::Retry;
+        Cause cause{};                 ///< for Inject
+        bool window_conflict = false;  ///< Inject, though the guest has a page there: it lies under the window
+        Gpa gpa;                       ///< for Retry and Device
+        TlbFlush flush;
+    };
+    struct Entry {
+        Pte pte;
+        unsigned level = 0;
+    };
+
+    /// Bytes of metadata for a guest with `ram_size` bytes of memory and a pool of `max_pages` frames.
+    [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus = 1);
+    /// The least frames with which every access can make progress.
+    [[nodiscard]] static constexpr u32 min_pages(unsigned vcpus) { return vcpus + 6; }
+
+    /// `pool` serves this Shadow alone and holds at least `min_pages`; `metadata` is aligned to 8 and at least
+    /// `metadata_size(ram.size(), pool.capacity(), options.vcpus)` long. All must outlive the object.
+    Shadow(GuestRam& ram, FramePool& pool, const ShadowOptions& options, std::span<std::byte> metadata);
+    Shadow(const Shadow&) = delete;
+    Shadow& operator=(const Shadow&) = delete;
+
+    /// The root for `vcpu` (0..vcpus-1) to run with. Called before every entry whose view may differ from the last
+    /// one's, and after every write to satp; costs little when nothing changed. A satp that the vCPU has not used
+    /// lately with that ASID sees fresh tables, as the architecture promises for an ASID never used before.
+    [[nodiscard]] Activation activate(unsigned vcpu, const View& view) {
+        Vcpu& v = vcpus_[vcpu];
+        const unsigned slot = view_slot(view);
+        const u64 host_satp = v.host_satp[slot];
+        if (view.satp.raw != v.satp.raw || host_satp == 0) [[unlikely]]
+            return activate_slow(v, view, slot);
+        return enter(v, slot, host_satp);
+    }
+
+    /// Answers a page fault (or an access fault) that hardware raised for `gva` while `vcpu` ran in `view`.
+    [[nodiscard]] FaultResult handle_fault(unsigned vcpu, const View& view, Gva gva, Access access);
+
+    /// sfence.vma, sinval.vma or a remote fence: nullopt stands for x0. Afterwards what it names is as the guest's
+    /// tables say.
+    [[nodiscard]] TlbFlush fence(std::optional<Gva> va, std::optional<u16> asid);
+
+    /// Tells of stores to guest memory that no hart of the guest made (devices, firmware calls, loaders).
+    void memory_written(Gpa gpa, u64 size);
+
+    /// The shadow entry that hardware would find for `gva`; nullopt when there is none. Changes nothing.
+    [[nodiscard]] std::optional<Entry> lookup(const View& view, Gva gva) const;
+
+    [[nodiscard]] const ShadowStats& stats() const { return stats_; }
+    /// Shadow pages in use, each one frame of the pool.
+    [[nodiscard]] u32 pages_in_use() const { return tables_.pages_in_use(); }
+
+    /// Whether the data structure is whole and shows nothing that synchronised guest tables do not grant. Slow, for
+    /// tests.
+    [[nodiscard]] bool check_invariants() const;
+
+  private:
+    static constexpr unsigned kViewSlots = 2 * kViewKinds;
+    static constexpr unsigned kKnownSpaces = 64;
+
+    struct Vcpu {
+        Satp satp;                                ///< whose roots are cached below
+        std::array<u64, kViewSlots> host_satp{};  ///< 0: not looked up since satp changed
+        std::array<u32, kViewSlots> root{};       ///< the page behind each
+        u64 current = 0;                          ///< host satp handed out last
+        u32 active = kNoPage;                     ///< its page; never reclaimed
+        std::array<Satp, kKnownSpaces> known{};   ///< by ASID: the satp last used with it
+    };
+    /// One fault being filled.
+    struct Fill;
+
+    [[nodiscard]] static unsigned view_slot(const View& view) {
+        return static_cast<unsigned>(view_kind(view.priv, view.sum)) + (view.mxr ? kViewKinds : 0);
+    }
+    [[nodiscard]] Activation enter(Vcpu& v, unsigned slot, u64 host_satp) {
+        TlbFlush flush;
+        if (host_satp != v.current) {
+            if (!asids_.any()) flush = TlbFlush::local_asid(0);
+            v.current = host_satp;
+            v.active = v.root[slot];
+        }
+        return {host_satp, flush};
+    }
+
+    // shadow.cpp
+    [[nodiscard]] Activation activate_slow(Vcpu& v, const View& view, unsigned slot);
+    [[nodiscard]] WalkMode walk_mode(const View& view) const;
+    [[nodiscard]] PageKey root_key(const View& view) const;
+    [[nodiscard]] u32 make_page(const PageKey& key, TlbFlush& flush);
+    [[nodiscard]] u32 make_root(const View& view, TlbFlush& flush);
+    [[nodiscard]] u16 root_asid(u32 root, TlbFlush& flush);
+    [[nodiscard]] bool is_active(u32 page) const;
+    void free_page(u32 page);
+    void reclaim(TlbFlush& flush);
+    [[nodiscard]] bool in_window(unsigned slot) const {
+        return slot - options_.window.first_slot < options_.window.slots;
+    }
+
+    // shadow_fill.cpp
+    [[nodiscard]] FaultResult fill(Fill& fill);
+    [[nodiscard]] PageKey child_key(const Fill& fill, unsigned level) const;
+    [[nodiscard]] bool can_map(const Fill& fill, unsigned level) const;
+    [[nodiscard]] u32 descend(Fill& fill, u32 page, unsigned level);
+    void map(Fill& fill, u32 page, unsigned level);
+    void prefill(const Fill& fill, u32 page);
+    void prefill_one(u32 page, unsigned index, Gpa gpa, u64 rights, u64 pbmt);
+
+    // shadow_sync.cpp
+    [[nodiscard]] bool entry_holds(u32 page, unsigned index, Pte host) const;
+    [[nodiscard]] TlbFlush repair(u32 page, unsigned index, Gva va);
+    [[nodiscard]] TlbFlush refresh(u32 page);
+    [[nodiscard]] TlbFlush refresh_below(u32 page, Gva va);
+    [[nodiscard]] TlbFlush settle(u64 frame);
+    [[nodiscard]] TlbFlush sync_all();
+    [[nodiscard]] bool wanted(u32 page) const;
+    void unsync(u64 frame);
+
+    GuestRam& ram_;
+    FramePool& pool_;
+    ShadowOptions options_;
+    unsigned host_levels_;
+    ShadowTables tables_;
+    HostAsids asids_;
+    Vcpu* vcpus_;
+    u32 hand_ = 0;  ///< of the clock that picks pages to reclaim
+    ShadowStats stats_;
+};
+
+}  // namespace uc

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The TLB invalidation that a change of shadow tables owes, as a value that the caller must discharge.
+
+#include "isa/types.hpp"
+
+namespace uc {
+
+/// One owed invalidation. It concerns entries of guests only (U = 1, G = 0): the hypervisor's own global entries may
+/// stay.
+struct [[nodiscard]] TlbFlush {
+    enum class Kind : u8 {
+        None,
+        Page,  ///< leaf entries for `va` in every ASID: sfence.vma va, x0
+        Asid,  ///< everything of `asid`, pointers included: sfence.vma x0, asid
+        All,   ///< everything: sfence.vma x0, x0
+    };
+    Kind kind = Kind::None;
+    bool local = true;  ///< only the hart that asked owes it; else every hart that may hold this guest's entries
+    u16 asid = 0;       ///< host ASID, for Asid
+    Gva va;             ///< for Page
+
+    [[nodiscard]] static constexpr TlbFlush none() { return {}; }
+    [[nodiscard]] static constexpr TlbFlush page(Gva va) { return {Kind::Page, false, 0, va}; }
+    [[nodiscard]] static constexpr TlbFlush local_page(Gva va) { return {Kind::Page, true, 0, va}; }
+    [[nodiscard]] static constexpr TlbFlush local_asid(u16 asid) { return {Kind::Asid, true, asid, {}}; }
+    [[nodiscard]] static constexpr TlbFlush all() { return {Kind::All, false, 0, {}}; }
+
+    /// Makes this flush cover `other` as well.
+    constexpr void merge(const TlbFlush& other) {
+        if (other.kind == Kind::None) return;
+        if (kind == Kind::None) {
+            *this = other;
+            return;
+        }
+        const bool both_local = local && other.local;
+        if (kind != other.kind || va != other.va || asid != other.asid) *this = all();
+        local = both_local;
+    }
+    friend constexpr bool operator==(const TlbFlush&, const TlbFlush&) = default;
+};
+
+}  // namespace uc
