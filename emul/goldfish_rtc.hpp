@@ -28,7 +28,7 @@ class GoldfishRtc final : public Device {
     [[nodiscard]] bool write(u64 offset, unsigned width, u64 value) override;
 
     /// When poll() has to be called next, in the wall clock's nanoseconds; empty when no alarm is set.
-    [[nodiscard]] std::optional<u64> deadline() const;
+    [[nodiscard]] std::optional<u64> deadline();
     /// Rings the alarm if it is due.
     void poll();
     /// Back to power-on: host time, no alarm.
@@ -36,6 +36,7 @@ class GoldfishRtc final : public Device {
 
   private:
     [[nodiscard]] u64 guest_now() { return clock_.now_ns() + offset_; }
+    void set_time(u64 wanted, u64 now);
     void update_irq() { irq_.set(source_, pending_ && enabled_); }
 
     IrqLine& irq_;
