@@ -19,7 +19,7 @@ inline constexpr u64 kSbiImplVersion = 0x00'0100;
 /// sbi_get_spec_version: major in bits 30:24, minor in 23:0.
 inline constexpr u64 kSbiSpecVersion = 2u << 24;
 
-/// The firmware-specific extension of this implementation (SBI 2.0, chapter 18).
+/// The firmware-specific extension of this implementation (SBI 2.0, "Firmware Specific Extension Space").
 namespace sbi::undercroft {
 inline constexpr u64 kExt = static_cast<u64>(Ext::FirmwareBase) + kSbiImplId;
 enum Fid : u64 {
@@ -83,7 +83,7 @@ class SbiBackend {
     ~SbiBackend() = default;
 };
 
-/// The state that HSM promises a hart that starts or resumes (SBI 2.0, tables 9.2 and 9.5), except pc: S-mode, satp 0,
+/// The state that HSM promises a hart that starts or resumes (SBI 2.0, chapter 9), except pc: S-mode, satp 0,
 /// SIE 0, a0 = hart id, a1 = opaque. Everything else stays.
 void enter_supervisor(GuestHart& hart, u64 hart_id, u64 opaque);
 
