@@ -8,7 +8,7 @@
 namespace uc {
 
 /// Appends every guest of the image tree `fit` (the root of an opened device tree) to `config`. Errors name the guest
-/// and the property that is missing, unknown, malformed or wrong; nothing is taken from a tree with an error.
+/// and the property that is missing, unknown, malformed or wrong; `config` is then of no use.
 [[nodiscard]] LoadStatus read_fit(FdtNode fit, MachineConfig& config);
 
 }  // namespace uc

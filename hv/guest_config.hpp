@@ -43,6 +43,9 @@ struct MachineConfig {
     FixedVector<GuestConfig, kMaxGuests> guests;  ///< in the order to start them; names differ
 };
 
+/// Why a guest cannot have that much memory on any machine; nullopt when it can.
+[[nodiscard]] std::optional<std::string_view> memory_problem(u64 bytes);
+
 /// Errors when a guest asks for what the machine lacks: a hart that does not exist or cannot run guests.
 [[nodiscard]] LoadStatus check_harts(const MachineConfig& config, const HostMachine& machine);
 

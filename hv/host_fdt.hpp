@@ -8,6 +8,8 @@
 
 #include "hv/fdt_view.hpp"
 #include "hv/fixed_vector.hpp"
+#include "hv/host_range.hpp"
+#include "hv/host_range.hpp"
 #include "hv/isa_set.hpp"
 #include "hv/load_error.hpp"
 #include "isa/csr.hpp"
@@ -17,14 +19,6 @@ namespace uc {
 
 inline constexpr usize kMaxHarts = 64;
 
-/// Host-physical bytes [base, base + size); never empty, never wrapping.
-struct HostRange {
-    Hpa base;
-    u64 size = 0;
-    [[nodiscard]] constexpr Hpa end() const { return base + size; }
-    friend bool operator==(const HostRange&, const HostRange&) = default;
-};
-
 struct HostHart {
     u64 id = 0;                 ///< mhartid, the number SBI knows it by
     std::string_view isa_text;  ///< riscv,isa as it stands, for the log; empty when the tree has only the list
@@ -32,7 +26,6 @@ struct HostHart {
     SatpMode mmu = SatpMode::Bare;    ///< mmu-type; Bare when there is none
     bool usable = false;              ///< enabled, 64-bit, with an MMU (monitor cores have none)
     std::optional<u32> plic_context;  ///< the PLIC context that drives this hart's supervisor external interrupt
-    u64 timebase_hz = 0;              ///< ticks of `time` per second, as this cpu node says; 0: see HostMachine
     u32 cbom_block_size = 0;          ///< bytes; 0: not said
     u32 cboz_block_size = 0;
 };

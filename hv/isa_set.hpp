@@ -10,18 +10,17 @@
 
 namespace uc {
 
-/// Extensions known to Undercroft (single letters included) out of a hart's riscv,isa or riscv,isa-extensions; others
-/// are dropped.
+struct GuestCpu;
+
+/// The extensions known to Undercroft (single letters included) that a hart has; unknown ones cannot be kept.
 class IsaSet {
   public:
     [[nodiscard]] bool has(std::string_view extension) const;
-    /// Adds an extension by its lower-case name; `g` stands for what it abbreviates. False when it is unknown.
-    bool add(std::string_view extension);
-    void remove(std::string_view extension);
-    [[nodiscard]] bool empty() const;
+    /// Adds an extension by its lower-case name. False when it is unknown.
+    bool add(std::string_view extension) { return add_to(stated_, extension); }
 
-    /// "rv64imac_zicsr...", in canonical order (ISA manual, 27.11), into `out`: as much as fits.
-    using Line = Text<640>;
+    using Line = Text<896>;
+    /// "rv64imac_zicsr...", in canonical order (ISA manual, "ISA Extension Naming Conventions").
     [[nodiscard]] Line riscv_isa() const;
     /// The value of riscv,isa-extensions: the names, each ended by a NUL.
     [[nodiscard]] Line riscv_isa_extensions() const;
@@ -30,12 +29,13 @@ class IsaSet {
 
   private:
     friend IsaSet parse_riscv_isa(std::string_view text);
-    friend IsaSet guest_isa(const IsaSet& host, const struct GuestCpu& cpu);
+    friend IsaSet guest_isa(const IsaSet& host, const GuestCpu& cpu);
+
     using Bits = std::array<u64, 2>;
-    /// `stated` is what the tree names; `implied` is part of `i` in riscv,isa, but has to be named in
-    /// riscv,isa-extensions.
-    Bits stated_{};
-    Bits implied_{};
+    static bool add_to(Bits& bits, std::string_view extension);
+
+    Bits stated_{};   ///< named by the tree
+    Bits implied_{};  ///< part of `i` in riscv,isa, but named in riscv,isa-extensions
 };
 
 /// Reads a riscv,isa string ("rv64imafdc_zicsr..."); empty unless it is of a 64-bit hart. Version numbers are skipped.

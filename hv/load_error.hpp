@@ -14,10 +14,14 @@ struct LoadError {
 
 using LoadStatus = std::expected<void, LoadError>;
 
-/// An error of the given parts: texts, characters, numbers and Hex numbers.
+/// An error of the given parts, as Text takes them. Names come from files that may be hostile: what is not printable
+/// ASCII becomes '?'.
 template <class... Parts>
 [[nodiscard]] std::unexpected<LoadError> load_error(const Parts&... parts) {
-    return std::unexpected(LoadError{Text<200>(parts...)});
+    const Text<200> raw(parts...);
+    LoadError error;
+    for (const char c : raw.view()) error.text.add(c >= ' ' && c <= '~' ? c : '?');
+    return std::unexpected(error);
 }
 
 }  // namespace uc

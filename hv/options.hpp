@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "hv/load_error.hpp"
-#include "hv/log_level.hpp"
+#include "hv/log.hpp"
 
 namespace uc {
 

@@ -16,6 +16,11 @@ struct Hex {
     u64 value = 0;
 };
 
+/// The same without 0x, as unit addresses are.
+struct Digits {
+    u64 value = 0;
+};
+
 /// Up to `N` characters; what does not fit is cut off.
 template <usize N>
 class Text {
@@ -38,8 +43,10 @@ class Text {
     constexpr Text& add(U number) {
         return add_number(number, 10);
     }
-    constexpr Text& add(Hex number) { return add("0x").add_number(number.value, 16); }
+    constexpr Text& add(Hex number) { return add("0x").add(Digits{number.value}); }
+    constexpr Text& add(Digits number) { return add_number(number.value, 16); }
 
+    [[nodiscard]] static constexpr usize capacity() { return N; }
     [[nodiscard]] constexpr std::string_view view() const { return {chars_.data(), size_}; }
 
   private:

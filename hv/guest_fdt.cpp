@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "hv/guest_fdt.hpp"
+
+#include <libfdt.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace uc {
+
+using namespace std::literals;
+
+namespace {
+
+// The machine of QEMU's `virt`: addresses, interrupt numbers and names are what its users know.
+constexpr u64 kTestBase = 0x10'0000;
+constexpr u64 kRtcBase = 0x10'1000;
+constexpr u64 kDevicePage = 0x1000;
+constexpr u64 kPlicBase = 0xc00'0000;
+constexpr u64 kUartBase = 0x1000'0000;
+constexpr u64 kUartSize = 0x100;
+constexpr u32 kUartClockHz = 3'686'400;
+constexpr u32 kUartSource = 10;
+constexpr u32 kRtcSource = 11;
+constexpr u32 kPoweroff = 0x5555;
+constexpr u32 kReboot = 0x7777;
+constexpr u32 kMachineExternal = 11;
+constexpr u32 kSupervisorExternal = 9;
+
+constexpr u32 kPlicPhandle = 1;
+constexpr u32 kTestPhandle = 2;
+constexpr u32 kFirstIntcPhandle = 3;
+
+/// The room of `out` for libfdt, which counts in int.
+int room(std::span<std::byte> out) {
+    return static_cast<int>(std::min(out.size(), static_cast<usize>(std::numeric_limits<int>::max())));
+}
+
+/// libfdt's sequential writing, remembering the first error.
+class Writer {
+  public:
+    explicit Writer(std::span<std::byte> out) : fdt_(out.data()) {
+        note(fdt_create(fdt_, room(out)));
+        note(fdt_finish_reservemap(fdt_));
+    }
+
+    /// Writes a node, with what `body` writes inside.
+    template <class Body>
+    void node(std::string_view name, Body body) {
+        const Text<40> terminated(name, '\0');
+        note(fdt_begin_node(fdt_, terminated.view().data()));
+        body();
+        note(fdt_end_node(fdt_));
+    }
+    void empty(const char* name) { note(fdt_property(fdt_, name, nullptr, 0)); }
+    void cell(const char* name, u32 value) { note(fdt_property_u32(fdt_, name, value)); }
+    void number(const char* name, u64 value) { note(fdt_property_u64(fdt_, name, value)); }
+    /// Strings, each ended by a NUL.
+    void list(const char* name, std::string_view strings) {
+        note(fdt_property(fdt_, name, strings.data(), static_cast<int>(strings.size())));
+    }
+    void bytes(const char* name, Bytes value) {
+        note(fdt_property(fdt_, name, value.data(), static_cast<int>(value.size())));
+    }
+    /// One string, of any length.
+    void string(const char* name, std::string_view value) {
+        void* place = nullptr;
+        note(fdt_property_placeholder(fdt_, name, static_cast<int>(value.size() + 1), &place));
+        if (error_ != 0) return;
+        auto* chars = static_cast<char*>(place);
+        *std::copy(value.begin(), value.end(), chars) = '\0';
+    }
+    /// A reg or the like of two cells for each number.
+    void range(const char* name, u64 base, u64 size) {
+        const std::array<fdt64_t, 2> value = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
+        bytes(name, std::as_bytes(std::span{value}));
+    }
+
+    std::expected<usize, LoadError> finish() {
+        note(fdt_finish(fdt_));
+        if (error_ != 0) return load_error("device tree for the guest: ", fdt_strerror(error_));
+        return fdt_totalsize(fdt_);
+    }
+
+  private:
+    void note(int error) {
+        if (error_ == 0) error_ = error;
+    }
+
+    void* fdt_;
+    int error_ = 0;
+};
+
+const char* mmu_type(SatpMode mode) {
+    switch (mode) {
+        case SatpMode::Sv39: return "riscv,sv39";
+        case SatpMode::Sv48: return "riscv,sv48";
+        case SatpMode::Sv57: return "riscv,sv57";
+        default: return "riscv,none";
+    }
+}
+
+void write_cells(Writer& w, u32 address_cells, u32 size_cells) {
+    w.cell("#address-cells", address_cells);
+    w.cell("#size-cells", size_cells);
+}
+
+void write_chosen(Writer& w, const GuestMachine& m) {
+    w.node("chosen", [&] {
+        if (!m.bootargs.empty()) w.string("bootargs", m.bootargs);
+        w.string("stdout-path", "/soc/serial@10000000");
+        if (m.initrd.size != 0) {
+            w.number("linux,initrd-start", m.initrd.base.raw);
+            w.number("linux,initrd-end", m.initrd.end().raw);
+        }
+        w.bytes("rng-seed", m.rng_seed);
+    });
+}
+
+void write_cpu(Writer& w, const GuestMachine& m, u32 id) {
+    w.node(Text<16>("cpu@", Digits{id}).view(), [&] {
+        w.string("device_type", "cpu");
+        w.cell("reg", id);
+        w.string("status", "okay");
+        w.string("compatible", "riscv");
+        w.string("riscv,isa", m.isa.riscv_isa().view());
+        w.string("riscv,isa-base", "rv64i");
+        w.list("riscv,isa-extensions", m.isa.riscv_isa_extensions().view());
+        if (m.isa.has("zicbom") && m.cbom_block_size != 0) w.cell("riscv,cbom-block-size", m.cbom_block_size);
+        if (m.isa.has("zicboz") && m.cboz_block_size != 0) w.cell("riscv,cboz-block-size", m.cboz_block_size);
+        w.string("mmu-type", mmu_type(m.mmu));
+        w.node("interrupt-controller", [&] {
+            w.cell("#interrupt-cells", 1);
+            w.empty("interrupt-controller");
+            w.string("compatible", "riscv,cpu-intc");
+            w.cell("phandle", kFirstIntcPhandle + id);
+        });
+    });
+}
+
+void write_cpus(Writer& w, const GuestMachine& m) {
+    w.node("cpus", [&] {
+        write_cells(w, 1, 0);
+        // One cell where it fits, as everyone writes it.
+        if (m.timebase_hz <= std::numeric_limits<u32>::max()) {
+            w.cell("timebase-frequency", static_cast<u32>(m.timebase_hz));
+        } else {
+            w.number("timebase-frequency", m.timebase_hz);
+        }
+        for (u32 id = 0; id < m.vcpus; ++id) write_cpu(w, m, id);
+    });
+}
+
+void write_plic(Writer& w, const GuestMachine& m) {
+    // Two contexts for each hart, as on `virt`; the machine-mode one is never raised.
+    std::array<fdt32_t, 4 * kMaxVcpus> lines;
+    usize count = 0;
+    for (u32 id = 0; id < m.vcpus; ++id) {
+        for (const u32 line : {kMachineExternal, kSupervisorExternal}) {
+            lines[count++] = cpu_to_fdt32(kFirstIntcPhandle + id);
+            lines[count++] = cpu_to_fdt32(line);
+        }
+    }
+    w.node("plic@c000000", [&] {
+        w.list("compatible", "sifive,plic-1.0.0\0riscv,plic0\0"sv);
+        w.range("reg", kPlicBase, kGuestPlicSize);
+        w.cell("#address-cells", 0);
+        w.cell("#interrupt-cells", 1);
+        w.empty("interrupt-controller");
+        w.bytes("interrupts-extended", std::as_bytes(std::span{lines}.first(count)));
+        w.cell("riscv,ndev", kGuestPlicSources);
+        w.cell("phandle", kPlicPhandle);
+    });
+}
+
+void write_interrupt(Writer& w, u32 source) {
+    w.cell("interrupt-parent", kPlicPhandle);
+    w.cell("interrupts", source);
+}
+
+void write_soc(Writer& w, const GuestMachine& m) {
+    w.node("soc", [&] {
+        write_cells(w, 2, 2);
+        w.string("compatible", "simple-bus");
+        w.empty("ranges");
+        w.node("test@100000", [&] {
+            w.list("compatible", "sifive,test1\0sifive,test0\0syscon\0"sv);
+            w.range("reg", kTestBase, kDevicePage);
+            w.cell("phandle", kTestPhandle);
+        });
+        if (m.rtc) {
+            w.node("rtc@101000", [&] {
+                w.string("compatible", "google,goldfish-rtc");
+                w.range("reg", kRtcBase, kDevicePage);
+                write_interrupt(w, kRtcSource);
+            });
+        }
+        write_plic(w, m);
+        w.node("serial@10000000", [&] {
+            w.string("compatible", "ns16550a");
+            w.range("reg", kUartBase, kUartSize);
+            w.cell("clock-frequency", kUartClockHz);
+            write_interrupt(w, kUartSource);
+        });
+    });
+}
+
+/// A node that tells the kernel what to write to the test device.
+void write_syscon(Writer& w, const char* name, const char* compatible, u32 value) {
+    w.node(name, [&] {
+        w.string("compatible", compatible);
+        w.cell("regmap", kTestPhandle);
+        w.cell("offset", 0);
+        w.cell("value", value);
+    });
+}
+
+int set_string(void* fdt, int node, const char* name, std::string_view value) {
+    void* place = nullptr;
+    const int error = fdt_setprop_placeholder(fdt, node, name, static_cast<int>(value.size() + 1), &place);
+    if (error != 0) return error;
+    *std::copy(value.begin(), value.end(), static_cast<char*>(place)) = '\0';
+    return 0;
+}
+
+/// Offset of /chosen, which is made when it is missing; negative: libfdt's error.
+int chosen_node(void* fdt) {
+    const int chosen = fdt_subnode_offset(fdt, 0, "chosen");
+    return chosen == -FDT_ERR_NOTFOUND ? fdt_add_subnode(fdt, 0, "chosen") : chosen;
+}
+
+int set_chosen(void* fdt, const GuestMachine& m) {
+    const int chosen = chosen_node(fdt);
+    if (chosen < 0) return chosen;
+    int error = 0;
+    if (!m.bootargs.empty()) error = set_string(fdt, chosen, "bootargs", m.bootargs);
+    if (error == 0 && m.initrd.size != 0) {
+        error = fdt_setprop_u64(fdt, chosen, "linux,initrd-start", m.initrd.base.raw);
+        if (error == 0) error = fdt_setprop_u64(fdt, chosen, "linux,initrd-end", m.initrd.end().raw);
+    }
+    if (error == 0 && !FdtNode{fdt, chosen}.has("rng-seed")) {
+        error = fdt_setprop(fdt, chosen, "rng-seed", m.rng_seed.data(), static_cast<int>(m.rng_seed.size()));
+    }
+    return error;
+}
+
+}  // namespace
+
+std::expected<usize, LoadError> build_guest_fdt(const GuestMachine& machine, std::span<std::byte> out) {
+    Writer w(out);
+    w.node("", [&] {
+        write_cells(w, 2, 2);
+        w.string("compatible", "riscv-virtio");
+        w.string("model", "riscv-virtio,undercroft");
+        write_chosen(w, machine);
+        write_cpus(w, machine);
+        w.node("memory@80000000", [&] {
+            w.string("device_type", "memory");
+            w.range("reg", machine.ram.base.raw, machine.ram.size);
+        });
+        write_soc(w, machine);
+        write_syscon(w, "poweroff", "syscon-poweroff", kPoweroff);
+        write_syscon(w, "reboot", "syscon-reboot", kReboot);
+    });
+    return w.finish();
+}
+
+std::expected<usize, LoadError> adapt_guest_fdt(Bytes given, const GuestMachine& machine, std::span<std::byte> out) {
+    if (given.size() > out.size()) {
+        return load_error("fdt: ", given.size(), " bytes do not fit into ", out.size());
+    }
+    // In an image tree it is 4-byte aligned; libfdt wants more.
+    std::copy(given.begin(), given.end(), out.begin());
+    const std::expected<FdtNode, LoadError> tree = open_fdt(out.first(given.size()), "fdt");
+    if (!tree) return std::unexpected(tree.error());
+    int error = fdt_open_into(out.data(), out.data(), room(out));
+    if (error == 0) error = set_chosen(out.data(), machine);
+    if (error == 0) error = fdt_pack(out.data());
+    if (error != 0) return load_error("fdt: ", fdt_strerror(error));
+    return fdt_totalsize(out.data());
+}
+
+}  // namespace uc
