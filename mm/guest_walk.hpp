@@ -26,9 +26,9 @@ struct WalkMode {
 /// A successful walk.
 struct Translation {
     Gpa gpa;             ///< of the byte asked for; need not be memory
-    Pte pte;             ///< the leaf, A and D as they now stand; empty in Bare mode
+    Pte pte{};           ///< the leaf, A and D as they now stand; empty in Bare mode
     unsigned level = 0;  ///< of the leaf: 0 for 4 KiB; 0 in Bare mode
-    Gpa pte_address;     ///< where the leaf lies; 0 in Bare mode
+    Gpa pte_address{};   ///< where the leaf lies; 0 in Bare mode
 };
 
 /// The tables a walk read, by level: `table[level]` is the guest-physical address of the table indexed at that level.

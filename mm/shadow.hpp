@@ -79,8 +79,8 @@ class Shadow {
         Kind kind = Kind::Retry;
         Cause cause{};                 ///< for Inject
         bool window_conflict = false;  ///< Inject, though the guest has a page there: it lies under the window
-        Gpa gpa;                       ///< for Retry and Device
-        TlbFlush flush;
+        Gpa gpa{};                     ///< for Retry and Device
+        TlbFlush flush{};
     };
     struct Entry {
         Pte pte;
@@ -150,7 +150,7 @@ class Shadow {
         return static_cast<unsigned>(view_kind(view.priv, view.sum)) + (view.mxr ? kViewKinds : 0);
     }
     [[nodiscard]] Activation enter(Vcpu& v, unsigned slot, u64 host_satp) {
-        TlbFlush flush;
+        TlbFlush flush{};
         if (host_satp != v.current) {
             if (!asids_.any()) flush = TlbFlush::local_asid(0);
             v.current = host_satp;
@@ -159,46 +159,49 @@ class Shadow {
         return {host_satp, flush};
     }
 
-    // shadow.cpp
-    [[nodiscard]] Activation activate_slow(Vcpu& v, const View& view, unsigned slot);
-    [[nodiscard]] WalkMode walk_mode(const View& view) const;
-    [[nodiscard]] PageKey root_key(const View& view) const;
-    [[nodiscard]] u32 make_page(const PageKey& key, TlbFlush& flush);
-    [[nodiscard]] u32 make_root(const View& view, TlbFlush& flush);
-    [[nodiscard]] u16 root_asid(u32 root, TlbFlush& flush);
-    [[nodiscard]] bool is_active(u32 page) const;
-    void free_page(u32 page);
-    void reclaim(TlbFlush& flush);
+    [[nodiscard]] bool is_representable(Satp satp) const { return levels(satp.mode()) <= host_levels_; }
     [[nodiscard]] bool in_window(unsigned slot) const {
         return slot - options_.window.first_slot < options_.window.slots;
     }
 
-    // shadow_fill.cpp
-    [[nodiscard]] FaultResult fill(Fill& fill);
+    // shadow.cpp: address spaces, roots, memory.
+    [[nodiscard]] Activation activate_slow(Vcpu& v, const View& view, unsigned slot);
+    [[nodiscard]] TlbFlush adopt(Vcpu& v, Satp satp);
+    [[nodiscard]] PageKey guest_key(const View& view, PageKind kind, Gpa table, unsigned level, Half half) const;
+    [[nodiscard]] PageKey root_key(const View& view) const;
+    [[nodiscard]] u32 make_root(const View& view, TlbFlush& flush);
+    [[nodiscard]] u32 make_page(PageKey key, TlbFlush& flush);
+    [[nodiscard]] u16 root_asid(u32 root, TlbFlush& flush);
+    [[nodiscard]] bool is_active(u32 page) const;
+    void free_page(u32 page);
+    void reclaim();
+
+    // shadow_fill.cpp: faults.
+    void fill_path(Fill& fill);
     [[nodiscard]] PageKey child_key(const Fill& fill, unsigned level) const;
     [[nodiscard]] bool can_map(const Fill& fill, unsigned level) const;
     [[nodiscard]] u32 descend(Fill& fill, u32 page, unsigned level);
-    void map(Fill& fill, u32 page, unsigned level);
-    void prefill(const Fill& fill, u32 page);
-    void prefill_one(u32 page, unsigned index, Gpa gpa, u64 rights, u64 pbmt);
+    [[nodiscard]] bool map(Fill& fill, u32 page, unsigned level);
+    void clear(Fill& fill, u32 page, unsigned index);
+    void prefill(u32 page, unsigned around);
 
-    // shadow_sync.cpp
+    // shadow_sync.cpp: fences.
+    [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const;
     [[nodiscard]] bool entry_holds(u32 page, unsigned index, Pte host) const;
-    [[nodiscard]] TlbFlush repair(u32 page, unsigned index, Gva va);
+    [[nodiscard]] TlbFlush repair(u32 page, Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
-    [[nodiscard]] TlbFlush refresh_below(u32 page, Gva va);
+    [[nodiscard]] TlbFlush refresh_below(u32 page);
     [[nodiscard]] TlbFlush settle(u64 frame);
     [[nodiscard]] TlbFlush sync_all();
-    [[nodiscard]] bool wanted(u32 page) const;
+    [[nodiscard]] bool is_wanted(u32 page) const;
     void unsync(u64 frame);
 
     GuestRam& ram_;
-    FramePool& pool_;
     ShadowOptions options_;
     unsigned host_levels_;
     ShadowTables tables_;
     HostAsids asids_;
-    Vcpu* vcpus_;
+    std::span<Vcpu> vcpus_;
     u32 hand_ = 0;  ///< of the clock that picks pages to reclaim
     ShadowStats stats_;
 };

@@ -8,6 +8,8 @@ namespace uc {
 
 /// Number of a shadow page: the number of its frame in the pool.
 inline constexpr u32 kNoPage = ~0u;
+/// Number of an entry: page * 512 + index.
+inline constexpr u32 kNoSlot = ~0u;
 
 /// Which part of a guest's root table a shadow page shows. Where the host has more levels than the guest, the two
 /// halves of the guest's root hang in different places of the host's, so that addresses which are not canonical for the
@@ -62,7 +64,7 @@ struct PageKey : Reg<PageKey> {
 struct ShadowPage {
     PageKey key;
     Gva va;  ///< first address of the region it translates where it is linked, cut to the host's address bits
-    u32 parents = kNoPage;  ///< slots that point here: first of a chain
+    u32 parents = kNoSlot;  ///< slots that point here: first of a chain
     u32 next = kNoPage;     ///< other pages of the same frame
     u32 prev = kNoPage;
     u32 unsync_next = kNoPage;  ///< other pages of the same unsynchronised bucket

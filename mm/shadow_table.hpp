@@ -17,6 +17,8 @@ namespace uc {
 /// that of their child.
 class ShadowTables {
   public:
+    static constexpr unsigned kRegionLevels = 2;  ///< leaves of 2 MiB and 1 GiB; larger guest leaves are split
+
     [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages);
 
     ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels, std::span<std::byte> metadata);
@@ -26,6 +28,7 @@ class ShadowTables {
     // Pages.
     [[nodiscard]] ShadowPage& page(u32 number) { return pages_[number]; }
     [[nodiscard]] const ShadowPage& page(u32 number) const { return pages_[number]; }
+    [[nodiscard]] Hpa address(u32 number) const { return pool_.hpa(number); }
     [[nodiscard]] u32 max_pages() const { return pool_.capacity(); }
     [[nodiscard]] u32 pages_in_use() const { return pool_.capacity() - pool_.available(); }
     [[nodiscard]] u32 find(PageKey key) const;
@@ -35,14 +38,21 @@ class ShadowTables {
     /// Removes a page with all its entries and all pointers to it. Owes a flush of everything.
     void destroy(u32 number);
     /// First page of the list that pages with this frame are on, continued by ShadowPage::next.
-    [[nodiscard]] u32 first_page(u64 frame) const { return *page_list(frame); }
+    [[nodiscard]] u32 first_page(u64 frame) const { return *const_cast<ShadowTables*>(this)->page_list(frame); }
+    /// First Table page among them: all of a frame's Table pages are in step or none is.
+    [[nodiscard]] u32 first_table(u64 frame) const;
+    [[nodiscard]] static bool is_table_of(const ShadowPage& page, u64 frame) {
+        return page.key.kind() == PageKind::Table && page.key.frame() == frame;
+    }
 
     // Entries.
     [[nodiscard]] Pte entry(u32 number, unsigned index) const {
         return {{__atomic_load_n(&raw(number)[index], __ATOMIC_RELAXED)}};
     }
     /// Sets an entry that no chain knows: the window's.
-    void set_foreign(u32 number, unsigned index, Pte pte) { raw(number)[index] = pte.raw; }
+    void set_foreign(u32 number, unsigned index, Pte pte) { write(number, index, pte.set(Pte::RSW, 1)); }
+    /// Whether an entry is the window's. RSW is software's to use (Privileged 1.12, 4.3.1).
+    [[nodiscard]] static bool is_foreign(Pte pte) { return pte.get(Pte::RSW) != 0; }
     /// The page that a pointer leads to.
     [[nodiscard]] u32 child(Pte pointer) const { return pool_.index(host_target(pointer)); }
     /// Fills an empty entry.
@@ -98,8 +108,11 @@ class ShadowTables {
         u32 leaves;  ///< chain of superpage leaves that map it
         u32 tables;  ///< frames inside that have Table pages
     };
-    static constexpr unsigned kRegionLevels = 2;  ///< leaves of 2 MiB and 1 GiB; larger guest leaves are split
 
+    /// Regions of `level` that a memory of `size` bytes can touch, wherever it begins.
+    [[nodiscard]] static constexpr u64 region_count(u64 size, unsigned level) {
+        return (size >> level_shift(level)) + 2;
+    }
     [[nodiscard]] u64* raw(u32 number) const { return reinterpret_cast<u64*>(pool_.frame(number)); }
     /// Release order: whoever walks into a new page finds it filled.
     void write(u32 number, unsigned index, Pte pte) {
@@ -108,9 +121,8 @@ class ShadowTables {
     [[nodiscard]] RegionInfo& region(Gpa gpa, unsigned level) const {
         return regions_[level - 1][(gpa.raw >> level_shift(level)) - (ram_.base().raw >> level_shift(level))];
     }
-    [[nodiscard]] u32* page_list(u64 frame) const;
+    [[nodiscard]] u32* page_list(u64 frame);
     [[nodiscard]] u32* chain_of(u32 number, Pte pte);
-    [[nodiscard]] bool shares_table(const ShadowPage& page) const;
     void count_table(u64 frame, int change);
     void chain(u32* head, u32 slot);
     void unchain(u32* head, u32 slot);

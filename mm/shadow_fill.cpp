@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// Faults: from a walk of the guest's tables to entries in the host's.
+#include "mm/shadow.hpp"
+
+namespace uc {
+
+struct Shadow::Fill {
+    const View& view;
+    Gva gva;
+    Access access;
+    Gpa gpa;              ///< page that the guest's tables give
+    unsigned leaf_level;  ///< of the guest's leaf
+    u64 rights;           ///< that it grants to the view
+    u64 pbmt;             ///< its memory type, in place
+    TablePath path;
+    TlbFlush flush;
+};
+
+Shadow::FaultResult Shadow::handle_fault([[maybe_unused]] unsigned vcpu, const View& view, Gva gva, Access access) {
+    using enum FaultResult::Kind;
+    TablePath path;
+    const WalkMode mode{.satp = view.satp,
+                        .priv = view.priv,
+                        .sum = view.sum,
+                        .mxr = view.mxr,
+                        .update_ad = options_.update_ad,
+                        .svpbmt = options_.svpbmt,
+                        .svnapot = options_.svnapot};
+    const auto walked = walk(ram_, mode, gva, access, &path);
+    if (!walked) return {.kind = Inject, .cause = walked.error()};
+    if (!is_representable(view.satp)) return {.kind = Inject, .cause = page_fault(access)};
+    if (!ram_.contains(walked->gpa.page(), kPageSize)) return {.kind = Device, .gpa = walked->gpa};
+    if (in_window(pte_index(gva.raw, host_levels_ - 1))) {
+        ++stats_.window_conflicts;
+        return {.kind = Inject, .cause = page_fault(access), .window_conflict = true};
+    }
+
+    const bool bare = view.satp.mode() == SatpMode::Bare;
+    Fill fill{.view = view,
+              .gva = gva,
+              .access = access,
+              .gpa = walked->gpa.page(),
+              .leaf_level = bare ? host_levels_ - 1 : walked->level,
+              .rights = bare ? kRights : leaf_rights(walked->pte, view_kind(view.priv, view.sum), view.mxr),
+              .pbmt = walked->pte.raw & Pte::PBMT.mask,
+              .path = path,
+              .flush = {}};
+    fill_path(fill);
+    return {.kind = Retry, .gpa = walked->gpa, .flush = fill.flush};
+}
+
+void Shadow::fill_path(Fill& fill) {
+    std::array<u32, 5> pinned{};
+    unsigned level = host_levels_ - 1;
+    u32 page = make_root(fill.view, fill.flush);
+    for (;; --level) {
+        pinned[level] = page;
+        tables_.page(page).pinned = tables_.page(page).referenced = true;
+        if (level <= fill.leaf_level && can_map(fill, level)) break;
+        page = descend(fill, page, level);
+    }
+    const bool is_new = map(fill, page, level);
+    if (is_new && level == 0 && options_.prefill != 0) prefill(page, pte_index(fill.gva.raw, 0));
+    for (; level < host_levels_; ++level) tables_.page(pinned[level]).pinned = false;
+}
+
+/// Whether one host leaf at `level` can show what the guest maps there: memory all through, aligned alike on the bus,
+/// and nothing inside that must stay write-protected.
+bool Shadow::can_map(const Fill& fill, unsigned level) const {
+    if (level == 0) return true;
+    if (level > ShadowTables::kRegionLevels) return false;
+    const u64 size = level_size(level);
+    const Gpa base{align_down(fill.gpa.raw, size)};
+    if (!ram_.contains(base, size) || !is_aligned(ram_.hpa(base).raw, size)) return false;
+    return !(fill.rights & Pte::W.mask) || !tables_.has_tables(base, level);
+}
+
+/// Which page an entry at `level` + 1 on the path must point to.
+PageKey Shadow::child_key(const Fill& fill, unsigned level) const {
+    if (level < fill.leaf_level) {
+        const Gpa base{align_down(fill.gpa.raw, level_size(level + 1))};
+        return PageKey::direct(base, level, fill.rights, fill.pbmt);
+    }
+    const unsigned guest_levels = levels(fill.view.satp.mode());
+    const Half half = fill.gva.raw >> 63 ? Half::High : Half::Low;
+    if (level >= guest_levels) {
+        return guest_key(fill.view, PageKind::Wrapper, fill.path.table[guest_levels - 1], level, half);
+    }
+    return guest_key(fill.view, PageKind::Table, fill.path.table[level], level,
+                     level == guest_levels - 1 ? half : Half::None);
+}
+
+/// The page below `page` on the path, linked if it is not yet.
+u32 Shadow::descend(Fill& fill, u32 page, unsigned level) {
+    const unsigned index = pte_index(fill.gva.raw, level);
+    const PageKey key = child_key(fill, level - 1);
+    if (const Pte old = tables_.entry(page, index); old.raw != 0 && !old.is_leaf()) {
+        const u32 child = tables_.child(old);
+        if (tables_.page(child).key == key) return child;
+    }
+    u32 child = tables_.find(key);
+    if (child == kNoPage) {
+        child = make_page(key, fill.flush);
+    } else {
+        // Whoever comes here for the first time owes no fence for what others have not fenced yet.
+        fill.flush.merge(refresh_below(child));
+    }
+    clear(fill, page, index);
+    tables_.set_pointer(page, index, child, fill.gva);
+    return child;
+}
+
+/// Empties an entry that something else replaces.
+void Shadow::clear(Fill& fill, u32 page, unsigned index) {
+    const Pte old = tables_.entry(page, index);
+    if (old.raw == 0) return;
+    tables_.drop(page, index);
+    // A fence of one address orders leaves only (4.2.1): a pointer that changes needs all.
+    fill.flush.merge(old.is_leaf() ? TlbFlush::page(fill.gva) : TlbFlush::all());
+}
+
+/// Makes the leaf; says whether there was none. Nothing is owed for one that allows more than before: a hart that has
+/// cached the old one faults once more at most, and the spurious fault flushes it.
+bool Shadow::map(Fill& fill, u32 page, unsigned level) {
+    const unsigned index = pte_index(fill.gva.raw, level);
+    u64 rights = fill.rights;
+    if (level == 0 && (rights & Pte::W.mask) && tables_.is_protected(fill.gpa.frame())) {
+        if (fill.access == Access::Store) {
+            unsync(fill.gpa.frame());
+        } else {
+            rights &= ~Pte::W.mask;
+        }
+    }
+    const Hpa target = ram_.hpa(Gpa{align_down(fill.gpa.raw, level_size(level))});
+    const Pte leaf = host_leaf(target, rights, fill.pbmt);
+    const Pte old = tables_.entry(page, index);
+    if (old == leaf) {
+        ++stats_.spurious;
+        fill.flush.merge(TlbFlush::local_page(fill.gva));
+        return false;
+    }
+    ++stats_.fills;
+    if (old.is_leaf() && host_target(old) == target && ((old.raw ^ leaf.raw) & Pte::PBMT.mask) == 0) {
+        tables_.set_rights(page, index, leaf);
+        if (old.raw & ~leaf.raw & kRights) fill.flush.merge(TlbFlush::page(fill.gva));
+        return false;
+    }
+    clear(fill, page, index);
+    tables_.set_leaf(page, index, leaf);
+    return old.raw == 0;
+}
+
+/// Fills the empty entries around a new one with what hardware might have cached by itself: only what the guest's
+/// entries grant as they are, A and D untouched.
+void Shadow::prefill(u32 number, unsigned around) {
+    const ShadowPage& page = tables_.page(number);
+    const bool direct = page.key.kind() == PageKind::Direct;
+    const unsigned first = around & ~(options_.prefill - 1);
+    for (unsigned index = first; index < first + options_.prefill; ++index) {
+        if (tables_.entry(number, index).raw != 0) continue;
+        Gpa gpa = page.key.base() + u64{index} * kPageSize;
+        u64 rights = page.key.rights();
+        u64 pbmt = page.key.pbmt();
+        if (!direct) {
+            const Pte guest = guest_entry(page, index);
+            if (classify(guest, 0, options_.svpbmt, options_.svnapot) != PteKind::Leaf) continue;
+            gpa = leaf_page(guest, 0, Gva{u64{index} << kPageShift});
+            rights = leaf_rights(guest, page.key.view(), page.key.mxr());
+            pbmt = guest.raw & Pte::PBMT.mask;
+        }
+        if (rights == 0 || !ram_.contains(gpa, kPageSize)) continue;
+        if ((rights & Pte::W.mask) && tables_.is_protected(gpa.frame())) rights &= ~Pte::W.mask;
+        tables_.set_leaf(number, index, host_leaf(ram_.hpa(gpa), rights, pbmt));
+        ++stats_.prefills;
+    }
+}
+
+}  // namespace uc

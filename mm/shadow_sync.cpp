@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Fences: bringing shadow pages back in step with tables that the guest changed unseen.
+#include "mm/shadow.hpp"
+
+namespace uc {
+
+Pte Shadow::guest_entry(const ShadowPage& page, unsigned index) const {
+    return {{ram_.load_pte(page.key.base() + u64{index} * sizeof(u64)).value_or(0)}};
+}
+
+/// Whether the guest's entry, as it now stands, still grants what the shadow's entry at the same place gives. No record
+/// of what the guest's entry was is needed: what it is now says what the shadow may be.
+bool Shadow::entry_holds(u32 number, unsigned index, Pte host) const {
+    const ShadowPage& page = tables_.page(number);
+    const unsigned level = page.key.level();
+    const Pte guest = guest_entry(page, index);
+    const PteKind kind = classify(guest, level, options_.svpbmt, options_.svnapot);
+    const bool pointer = !host.is_leaf();
+    const ShadowPage* const child = pointer ? &tables_.page(tables_.child(host)) : nullptr;
+    if (pointer && child->key.kind() == PageKind::Table) {
+        return kind == PteKind::Table && guest.get(Pte::PPN) == child->key.frame();
+    }
+    if (kind != PteKind::Leaf) return false;
+    const Gpa gpa = leaf_page(guest, level, Gva{level == 0 ? u64{index} << kPageShift : 0});
+    const u64 granted = leaf_rights(guest, page.key.view(), page.key.mxr());
+    const u64 given = pointer ? child->key.rights() : host.raw & kRights;
+    const u64 pbmt = pointer ? child->key.pbmt() : host.raw & Pte::PBMT.mask;
+    return gpa == (pointer ? child->key.base() : ram_.gpa(host_target(host))) && (given & ~granted) == 0 &&
+           pbmt == (guest.raw & Pte::PBMT.mask);
+}
+
+/// Drops what is outdated on the way of `va` through one page.
+TlbFlush Shadow::repair(u32 page, Gva va) {
+    const unsigned index = pte_index(va.raw, tables_.page(page).key.level());
+    const Pte host = tables_.entry(page, index);
+    if (host.raw == 0 || ShadowTables::is_foreign(host) || entry_holds(page, index, host)) return TlbFlush::none();
+    tables_.drop(page, index);
+    ++stats_.drops;
+    return host.is_leaf() ? TlbFlush::page(va) : TlbFlush::all();
+}
+
+/// Drops all that is outdated in one page.
+TlbFlush Shadow::refresh(u32 page) {
+    TlbFlush flush;
+    for (unsigned index = 0; index < kPtesPerTable; ++index) {
+        const Pte host = tables_.entry(page, index);
+        if (host.raw == 0 || ShadowTables::is_foreign(host) || entry_holds(page, index, host)) continue;
+        tables_.drop(page, index);
+        ++stats_.drops;
+        flush = TlbFlush::all();
+    }
+    return flush;
+}
+
+/// Drops all that is outdated in a page and whatever it leads to.
+TlbFlush Shadow::refresh_below(u32 number) {
+    const ShadowPage& top = tables_.page(number);
+    if (top.key.level() == 0) return top.unsync ? refresh(number) : TlbFlush::none();
+    TlbFlush flush;
+    if (top.key.kind() == PageKind::Direct) return flush;
+    for (unsigned bucket = 0; bucket < ShadowTables::kBuckets && tables_.unsync_pages() != 0; ++bucket) {
+        for (u32 page = tables_.first_unsync(bucket); page != kNoPage; page = tables_.page(page).unsync_next) {
+            if (tables_.aliased() || tables_.translates(top, tables_.page(page).va)) flush.merge(refresh(page));
+        }
+    }
+    return flush;
+}
+
+TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16> asid) {
+    // Shadow pages are shared by address spaces, so an entry repaired for one ASID is repaired for all.
+    if (!va) return sync_all();
+    TlbFlush flush;
+    if (tables_.unsync_pages() == 0) return flush;
+    for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) {
+        if (bucket < ShadowTables::kVaBuckets && bucket != ShadowTables::va_bucket(*va) && !tables_.aliased()) continue;
+        for (u32 page = tables_.first_unsync(bucket); page != kNoPage; page = tables_.page(page).unsync_next) {
+            if (tables_.aliased() || tables_.translates(tables_.page(page), *va)) flush.merge(repair(page, *va));
+        }
+    }
+    return flush;
+}
+
+/// Brings every table into step and protects it again. From the top down: what upper tables no longer point to is given
+/// up rather than compared.
+TlbFlush Shadow::sync_all() {
+    TlbFlush flush;
+    for (unsigned bucket = ShadowTables::kBuckets; bucket-- > 0 && tables_.unsync_pages() != 0;) {
+        for (u32 page; (page = tables_.first_unsync(bucket)) != kNoPage;) {
+            flush.merge(settle(tables_.page(page).key.frame()));
+        }
+    }
+    return flush;
+}
+
+TlbFlush Shadow::settle(u64 frame) {
+    u32 next = kNoPage;
+    for (u32 page = tables_.first_page(frame); page != kNoPage; page = next) {
+        next = tables_.page(page).next;
+        if (!ShadowTables::is_table_of(tables_.page(page), frame)) continue;
+        if (is_wanted(page)) {
+            static_cast<void>(refresh(page));  // covered by the flush below
+            tables_.mark_synced(page);
+        } else {
+            free_page(page);
+        }
+    }
+    if (tables_.first_table(frame) != kNoPage) {
+        tables_.protect(frame);
+        ++stats_.resyncs;
+    }
+    return TlbFlush::all();
+}
+
+/// Whether a page whose table the guest writes to is worth keeping in step: the guest's process may have ended, and the
+/// frame may be a page table no longer.
+bool Shadow::is_wanted(u32 number) const {
+    const ShadowPage& page = tables_.page(number);
+    if (page.key.level() == host_levels_ - 1) return is_active(number);
+    if (page.parents == kNoSlot) return false;
+    const u32 parent = page.parents / kPtesPerTable;
+    return tables_.page(parent).key.kind() != PageKind::Wrapper || is_wanted(parent);
+}
+
+void Shadow::unsync(u64 frame) {
+    for (u32 page = tables_.first_page(frame); page != kNoPage; page = tables_.page(page).next) {
+        const ShadowPage& p = tables_.page(page);
+        if (ShadowTables::is_table_of(p, frame) && !p.unsync) tables_.mark_unsync(page);
+    }
+    ++stats_.unsyncs;
+}
+
+void Shadow::memory_written(Gpa gpa, u64 size) {
+    const u64 last = (gpa + (size - 1)).frame();
+    for (u64 frame = gpa.frame(); size != 0 && frame <= last; ++frame) {
+        if (tables_.is_protected(frame)) unsync(frame);
+    }
+}
+
+}  // namespace uc
