@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs the Debian 12 packages that one or more groups of commands need, as apt on this machine is configured.
-#   tools/setup.sh [build] [run] [test] [lint] [gdb]      (no group: build run)
+#   tools/setup.sh [build] [run] [test] [lint] [gdb] [fresh]      (no group: build run)
 # What is already there is left alone; when nothing is missing, neither the network nor root is needed.
 set -eu
 
 packages() {
   case $1 in
-    build) echo meson ninja-build gcc g++ gcc-riscv64-linux-gnu g++-riscv64-linux-gnu device-tree-compiler libfdt-dev \
+    build) echo make git meson ninja-build gcc g++ gcc-riscv64-linux-gnu g++-riscv64-linux-gnu device-tree-compiler libfdt-dev \
                 libgtest-dev libgmock-dev pkg-config python3 debian-archive-keyring ;;
     run) echo qemu-system-misc opensbi device-tree-compiler python3 debian-archive-keyring ;;
     test) echo clang-19 libclang-rt-19-dev ;;
     lint) echo clang-format-19 clang-tidy-19 python3 ;;
     gdb) echo gdb-multiarch ;;
+    fresh) echo debootstrap debian-archive-keyring ;;
     *) echo "setup: no such group: $1" >&2; return 1 ;;
   esac
 }
