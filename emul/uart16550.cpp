@@ -131,13 +131,14 @@ void Uart16550::write_interrupt_enable(u8 value) {
 
 /// The other bits count only while the enable bit is written as 1; toggling that one empties both FIFOs.
 void Uart16550::write_fifo_control(u8 value) {
+    if (!(value & kFifoEnable)) value = 0;
     if ((value ^ fcr_) & kFifoEnable) value |= kResetReceiver | kResetTransmitter;
     if (value & kResetReceiver) rx_.clear();
     if (value & kResetTransmitter && !tx_.empty()) {
         tx_.clear();
         thre_pending_ = true;
     }
-    fcr_ = value & kFifoEnable ? value & (kFifoEnable | kTrigger) : 0;
+    fcr_ = value & (kFifoEnable | kTrigger);
     update_irq();
 }
 
@@ -220,11 +221,12 @@ bool Uart16550::receive(u8 byte) {
 
 unsigned Uart16550::room() const { return mcr_ & kLoop ? 0 : depth() - rx_.size(); }
 
-void Uart16550::drain() {
-    if (tx_.empty()) return;
+bool Uart16550::drain() {
+    if (tx_.empty()) return true;
     while (!tx_.empty() && port_.write(tx_.front())) tx_.pop();
     if (tx_.empty()) thre_pending_ = true;
     update_irq();
+    return tx_.empty();
 }
 
 void Uart16550::reset() {

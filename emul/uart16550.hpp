@@ -57,8 +57,9 @@ class Uart16550 final : public Device {
     [[nodiscard]] bool receive(u8 byte);
     /// Bytes that receive() would take now.
     [[nodiscard]] unsigned room() const;
-    /// Offers the port what it refused before. To be called when it has room again.
-    void drain();
+    /// Offers the port what it refused before; true when nothing is left. To be called when the port has room again,
+    /// and before output that goes there by another way.
+    bool drain();
     /// Back to power-on. Output that the port refused is dropped.
     void reset();
 

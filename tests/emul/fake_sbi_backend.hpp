@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A guest of five harts and 64 KiB that writes down what SBI calls do to it.
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "emul/sbi_server.hpp"
+
+namespace uc::test {
+
+/// Stops the test when handed a vCPU or memory that does not exist: the
+/// server promised to check.
+class FakeSbiBackend final : public SbiBackend {
+  public:
+    static constexpr u64 kRam = 0x8000'0000;
+    static constexpr u64 kRamSize = 0x1'0000;
+
+    struct Event {
+        enum class Kind : u8 { Timer, Ipi, FenceI, Sfence, Start, Stop, Suspend, Reset };
+        Kind kind;
+        u64 vcpu = 0;
+        u64 a = 0;  ///< deadline, pc, retentive, reset type
+        u64 b = 0;  ///< opaque, reset reason
+        SfenceRange range{};
+        friend bool operator==(const Event&, const Event&) = default;
+    };
+
+    std::vector<sbi::hsm::State> states{sbi::hsm::Started, sbi::hsm::Stopped, sbi::hsm::Suspended,
+                                        sbi::hsm::StartPending, sbi::hsm::StopPending};
+    std::vector<u8> ram = std::vector<u8>(kRamSize);
+    std::vector<Event> events;
+    std::string output, input;
+    usize output_room = ~usize{0};
+    std::expected<u64, Exception> mask_word = 0;  ///< what the guest's virtual memory holds, wherever
+    std::vector<u64> mask_reads;
+
+    u64 vcpu_count() override { return states.size(); }
+    u64 mvendorid() override { return 0x1111; }
+    u64 marchid() override { return 0x8000'0000'0000'2222; }
+    u64 mimpid() override { return 0x3333; }
+
+    void set_timer(unsigned vcpu, u64 deadline) override { note({Event::Kind::Timer, vcpu, deadline}); }
+    void send_ipi(unsigned vcpu) override { note({Event::Kind::Ipi, vcpu}); }
+    void remote_fence_i(unsigned vcpu) override { note({Event::Kind::FenceI, vcpu}); }
+    void remote_sfence(unsigned vcpu, const SfenceRange& range) override {
+        note({Event::Kind::Sfence, vcpu, 0, 0, range});
+    }
+    sbi::Error hart_start(unsigned vcpu, Gpa pc, u64 opaque) override {
+        if (states.at(vcpu) != sbi::hsm::Stopped) return sbi::Error::AlreadyAvailable;
+        note({Event::Kind::Start, vcpu, pc.raw, opaque});
+        return sbi::Error::Success;
+    }
+    void hart_stop(unsigned vcpu) override { note({Event::Kind::Stop, vcpu}); }
+    sbi::hsm::State hart_state(unsigned vcpu) override { return states.at(vcpu); }
+    void hart_suspend(unsigned vcpu, bool retentive) override { note({Event::Kind::Suspend, vcpu, retentive}); }
+    void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override {
+        events.push_back({Event::Kind::Reset, 0, type, reason});
+    }
+
+    usize console_write(std::span<const u8> bytes) override {
+        const usize taken = std::min(bytes.size(), output_room);
+        output.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
+        output_room -= taken;
+        return taken;
+    }
+    usize console_read(std::span<u8> bytes) override {
+        const usize given = std::min(bytes.size(), input.size());
+        std::copy_n(input.begin(), given, bytes.begin());
+        input.erase(0, given);
+        return given;
+    }
+    bool is_guest_memory(Gpa address, u64 size) override {
+        return address.raw >= kRam && size <= kRamSize && address.raw - kRam <= kRamSize - size;
+    }
+    void read_guest(Gpa address, std::span<u8> bytes) override {
+        for (usize i = 0; i < bytes.size(); ++i) bytes[i] = ram.at(address.raw - kRam + i);
+    }
+    void write_guest(Gpa address, std::span<const u8> bytes) override {
+        for (usize i = 0; i < bytes.size(); ++i) ram.at(address.raw - kRam + i) = bytes[i];
+    }
+    std::expected<u64, Exception> read_virtual(Gva address) override {
+        mask_reads.push_back(address.raw);
+        return mask_word;
+    }
+
+  private:
+    void note(Event event) {
+        static_cast<void>(states.at(event.vcpu));
+        events.push_back(event);
+    }
+};
+
+}  // namespace uc::test
