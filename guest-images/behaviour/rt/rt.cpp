@@ -85,6 +85,14 @@ void set_timer(u64 deadline) {
     }
 }
 
+bool wait_pending(Irq irq, bool level) {
+    const u64 limit = rdtime() + 10'000'000;
+    while (((csr_read<CsrNo::sip>() & irq_bit(irq)) != 0) != level) {
+        if (rdtime() > limit) return false;
+    }
+    return true;
+}
+
 void put(const char* text) {
     if (line_length == 0 && machine_lines) {
         for (const char* mark = "machine: "; *mark != 0; ++mark) put_raw(*mark);

@@ -3,7 +3,6 @@
 // Runtime of the one-behaviour guests: run code until it traps, say what happened, power off with a verdict.
 
 #include <initializer_list>
-#include <type_traits>
 
 #include "isa/cause.hpp"
 #include "isa/pte.hpp"
@@ -53,6 +52,7 @@ struct Frame {
     u64 sstatus;  ///< written before sret; read after the trap
     u64 cause;
     u64 tval;
+    u64 vector;  ///< for guests with a vector table of their own: the entry that was taken
 
     [[nodiscard]] bool completed() const { return cause == static_cast<u64>(Cause::Breakpoint); }
     [[nodiscard]] bool trapped(Cause c) const { return cause == static_cast<u64>(c); }
@@ -119,13 +119,16 @@ inline sbi::Ret sbi_call(sbi::Ext extension, u64 function, u64 a0 = 0, u64 a1 = 
 bool sbi_has(sbi::Ext extension);
 /// SBI timer, absolute time in ticks; through TIME where there is one.
 void set_timer(u64 deadline);
+inline constexpr u64 kNever = ~0ull;
+/// Waits until the sip bit of `irq` is `level`; false if that takes ten million ticks.
+bool wait_pending(Irq irq, bool level);
 
 // ---- The transcript ----
 
 struct Dec {
     i64 value;
 };
-/// How a run ended: `ok`, or cause, tval and pc relative to the code's start.
+/// How a run ended: `ok`, `interrupt N`, or cause, tval and pc relative to the code's start.
 struct Ended {
     const Frame& frame;
     u64 base;
@@ -134,12 +137,6 @@ void put(const char* text);
 void put(u64 value);  ///< hexadecimal
 void put(Dec value);
 void put(Ended ended);
-void put(char) = delete;
-template <class T>
-    requires(std::is_integral_v<T> && !std::is_same_v<T, u64>)
-void put(T value) {
-    put(static_cast<u64>(value));
-}
 void end_line();
 /// One line. Integers print in hexadecimal. Lines that two correct machines may print differently begin with `machine:
 /// `.
