@@ -84,7 +84,7 @@ void sstatus_fs_governs_fp(Check& c) {
         asm volatile(".option push\n.option arch, +d\nfmv.d.x f0, zero\n.option pop" ::: "memory");
     };
     const auto fs_after = [&](ExtState state) {
-        csr_clear<CsrNo::sstatus>(Sstatus::FS.mask);
+        csr_clear<CsrNo::sstatus>(Sstatus::FS.mask | Sstatus::VS.mask);  // SD sums up both
         csr_set<CsrNo::sstatus>(Sstatus{}.set(Sstatus::FS, static_cast<u64>(state)).raw);
         return Sstatus{{csr_read<CsrNo::sstatus>()}};
     };
@@ -143,7 +143,9 @@ void forbidden_csrs_are_illegal(Check& c) {
     expect_illegal(c, "time set by immediate", [] { asm volatile("csrsi 0xc01, 1" ::: "memory"); });
     expect_illegal(c, "dcsr", [] { asm volatile("csrr t0, dcsr" ::: "t0", "memory"); });
     expect_illegal(c, "no such CSR", [] { asm volatile("csrr t0, 0x1c0" ::: "t0", "memory"); });
-    expect_illegal(c, "mret", [] { asm volatile("mret" ::: "memory"); });
+    // Its stval is not looked at: QEMU 10.0 leaves an earlier instruction's word there.
+    const auto mret = catch_trap([] { asm volatile("mret" ::: "memory"); });
+    c.that(mret.trapped && mret.cause == Scause::of(Cause::IllegalInstruction), "mret");
     // Set and clear with x0 do not write: reading a read-only CSR so is legal (Unprivileged, Zicsr).
     const auto read = catch_trap([] { asm volatile("csrrs t0, 0xc01, zero" ::: "t0", "memory"); });
     c.that(!read.trapped, "time read by csrrs");

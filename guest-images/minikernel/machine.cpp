@@ -45,8 +45,9 @@ void copy_string(char (&to)[N], std::string_view bytes) {
     std::copy_n(bytes.data(), bytes.size(), to);
 }
 
-/// Whether `name` is one of the words in `list` that any character of `separators` parts.
-bool has_word(std::string_view list, std::string_view name, std::string_view separators) {
+/// Whether `name` is one of the words in `list`, parted by underscores or zero bytes.
+bool has_word(std::string_view list, std::string_view name) {
+    constexpr std::string_view separators{"_\0", 2};
     while (!list.empty()) {
         const auto word = list.substr(0, list.find_first_of(separators));
         if (word == name) return true;
@@ -62,16 +63,14 @@ void read_cpu() {
     fdt_for_each_subnode(node, fdt, cpus) {
         if (property(node, "device_type") != std::string_view{"cpu\0", 4} || number(node, "reg") != machine.hart)
             continue;
-        copy_string(machine.isa, property(node, "riscv,isa"));
+        const auto isa = property(node, "riscv,isa");
+        const auto list = property(node, "riscv,isa-extensions");
+        copy_string(machine.isa, isa);
         if (machine.timebase == 0) machine.timebase = number(node, "timebase-frequency");
         // rv64imafdc_zicsr_sstc: single letters up to the first underscore, then names (Unprivileged, chapter 27).
-        const std::string_view isa = machine.isa;
         const auto letters = isa.substr(0, isa.find('_'));
-        const auto list = property(node, "riscv,isa-extensions");
-        const auto zero = std::string_view{"\0", 1};
-        machine.sstc = has_word(isa, "sstc", "_") || has_word(list, "sstc", zero);
-        machine.fp =
-            letters.find('d') != letters.npos || letters.find('g') != letters.npos || has_word(list, "d", zero);
+        machine.sstc = has_word(isa, "sstc") || has_word(list, "sstc");
+        machine.fp = letters.find_first_of("dg") != letters.npos || has_word(list, "d");
         return;
     }
     panic("device tree: no cpu node for the boot hart");
