@@ -146,6 +146,12 @@ LoadStatus read_vcpus(const FdtProperty& property, const Where& where, GuestConf
     return {};
 }
 
+LoadStatus read_mmu(const FdtProperty& property, const Where& where, GuestConfig& guest) {
+    const std::optional<std::string_view> name = property.string();
+    guest.mmu = name ? parse_satp_mode(*name) : std::nullopt;
+    return guest.mmu ? LoadStatus{} : wrong(where, property, "not one of sv39, sv48, sv57");
+}
+
 LoadStatus read_harts(const FdtProperty& property, const Where& where, GuestConfig& guest) {
     if (property.value.empty() || property.value.size() % 4 != 0) return wrong(where, property, "not a list of cells");
     for (usize i = 0; i < property.cells(); ++i) {
@@ -164,6 +170,7 @@ LoadStatus read_property(FdtNode images, const FdtProperty& property, const Wher
     if (name == "fdt") return find_image(images, property, "flat_dt", where, guest.fdt);
     if (name == "undercroft,memory") return read_memory(property, where, guest);
     if (name == "undercroft,vcpus") return read_vcpus(property, where, guest);
+    if (name == "undercroft,mmu") return read_mmu(property, where, guest);
     if (name == "undercroft,harts") return read_harts(property, where, guest);
     if (name == "undercroft,stopped") {
         guest.stopped = true;

@@ -52,6 +52,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
              std::span<std::byte> metadata, std::span<Vcpu> vcpus)
     : config_(config),
       environment_(environment),
+      features_(environment.features),
       ram_(kGuestRamBase, ram.base, {environment.memory->pointer(ram.base), ram.size}),
       pool_range_(pool),
       metadata_(metadata),
@@ -59,6 +60,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
       plic_(config.vcpus, *this),
       uart_(plic_, kUartIrq, *this),
       syscon_(*this) {
+    features_.max_mode = config.mmu.value_or(features_.max_mode);
     for (unsigned i = 0; i < vcpus_.size(); ++i) {
         vcpus_[i].guest = this;
         vcpus_[i].id = i;
@@ -73,7 +75,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
 }
 
 ShadowOptions Guest::shadow_options() const {
-    const Features& f = environment_.features;
+    const Features& f = features_;
     return {
         .window = environment_.window,
         .guest_max_mode = f.max_mode,

@@ -64,7 +64,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     [[nodiscard]] GuestState state() const { return state_; }
     [[nodiscard]] std::string_view fail_reason() const { return fail_reason_.view(); }
     [[nodiscard]] std::span<Vcpu> vcpus() { return vcpus_; }
-    [[nodiscard]] const Features& features() const { return environment_.features; }
+    [[nodiscard]] const Features& features() const { return features_; }
     [[nodiscard]] Platform& platform() { return *environment_.platform; }
     [[nodiscard]] Shadow& shadow() { return *shadow_; }
     [[nodiscard]] GuestRam& ram() { return ram_; }
@@ -125,6 +125,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     const GuestConfig& config_;
     const GuestEnvironment& environment_;
+    Features features_;
     GuestState state_ = GuestState::Created;
     Text<200> fail_reason_;
     GuestRam ram_;

@@ -12,6 +12,26 @@ std::optional<std::string_view> memory_problem(u64 bytes) {
     return std::nullopt;
 }
 
+std::optional<SatpMode> parse_satp_mode(std::string_view name) {
+    if (name == "sv39") return SatpMode::Sv39;
+    if (name == "sv48") return SatpMode::Sv48;
+    if (name == "sv57") return SatpMode::Sv57;
+    return std::nullopt;
+}
+
+LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode) {
+    if (config.guests.size() > 1) {
+        return load_error("guest ", config.guests[1].name, ": this version runs one guest at a time");
+    }
+    for (const GuestConfig& guest : config.guests) {
+        if (guest.vcpus > 1) return load_error("guest ", guest.name, ": undercroft,vcpus: this version runs one vCPU");
+        if (guest.mmu && *guest.mmu > host_mode) {
+            return load_error("guest ", guest.name, ": undercroft,mmu: larger than the machine's translation mode");
+        }
+    }
+    return {};
+}
+
 LoadStatus check_harts(const MachineConfig& config, const HostMachine& machine) {
     for (const GuestConfig& guest : config.guests) {
         for (const u64 id : guest.harts) {

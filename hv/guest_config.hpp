@@ -32,7 +32,9 @@ struct GuestConfig {
     u64 memory = kDefaultGuestMemory;   ///< bytes, a multiple of kGuestMemoryUnit
     u32 vcpus = 1;                      ///< 1 to kMaxVcpus
     FixedVector<u64, kMaxHarts> harts;  ///< host hart ids to run on; empty: any
-    bool stopped = false;               ///< create it, but do not start it
+    std::optional<SatpMode>
+        mmu;               ///< largest translation mode to offer; default: the largest that keeps clear of the window
+    bool stopped = false;  ///< create it, but do not start it
     GuestImage kernel;
     GuestImage ramdisk;
     GuestImage fdt;  ///< in place of the generated device tree
@@ -45,6 +47,13 @@ struct MachineConfig {
 
 /// Why a guest cannot have that much memory on any machine; nullopt when it can.
 [[nodiscard]] std::optional<std::string_view> memory_problem(u64 bytes);
+
+/// "sv39", "sv48" or "sv57"; nullopt for anything else.
+[[nodiscard]] std::optional<SatpMode> parse_satp_mode(std::string_view name);
+
+/// Errors when the configuration is beyond this version (one guest, one vCPU), or asks for a translation mode larger
+/// than `host_mode`.
+[[nodiscard]] LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode);
 
 /// Errors when a guest asks for what the machine lacks: a hart that does not exist or cannot run guests.
 [[nodiscard]] LoadStatus check_harts(const MachineConfig& config, const HostMachine& machine);

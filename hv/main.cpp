@@ -22,6 +22,9 @@ namespace {
 using namespace arch;
 
 constexpr u64 kMostFdt = 4 * kMiB;
+constexpr u64 kOpenSbi = 1;  // SBI implementation id
+constexpr u64 kOpenSbiPrints =
+    0x1'0006;  // from OpenSBI 1.6 on, illegal SYSTEM instructions that it bounces are reported
 
 /// Everything that lives as long as the machine runs.
 struct Hypervisor {
@@ -129,6 +132,9 @@ void log_machine() {
     log_info("Undercroft {} on {}", kVersion, hv.machine.model);
     log_info("firmware: SBI {}.{}, implementation {} version {x}{}", f.spec_version >> 24 & 0x7f,
              f.spec_version & 0xff'ffff, f.impl_id, f.impl_version, f.dbcn ? ", DBCN" : "");
+    if (f.impl_id == kOpenSbi && f.impl_version >= kOpenSbiPrints) {
+        log_warn("this firmware prints a line for each sret, wfi and sfence.vma of a guest (docs/caveats.md)");
+    }
     for (const HostHart& hart : hv.machine.harts) {
         log_info("hart {}: {}{}{}", hart.id, hart.isa_text, hart.usable ? "" : " (not usable)",
                  hart.id == hv.boot_hart ? " (boot)" : "");
@@ -203,9 +209,11 @@ void create_guests(Machine& machine) {
     must(read_payload(bytes_at(*hv.machine.initrd), hv.machine.bootargs, hv.boot));
     the_log.set_level(hv.boot.options.loglevel);
     must(check_harts(hv.boot.config, hv.machine));
+    must(check_supported(hv.boot.config, arch::window.mode));
     for (const GuestConfig& config : hv.boot.config.guests) {
         Guest* guest = must(Guest::create(config, hv.environment));
         machine.add(*guest);
+        if (&config == hv.boot.config.guests.begin()) hv.console->attach(guest);
         log_info("guest {}: {} MiB, {} vCPU{}", guest->name(), config.memory / kMiB, config.vcpus,
                  config.vcpus == 1 ? "" : "s");
     }

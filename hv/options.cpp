@@ -30,6 +30,9 @@ LoadStatus apply(std::string_view option, Options& options) {
         const std::optional<u64> vcpus = parse_number(value);
         if (!vcpus || *vcpus == 0 || *vcpus > kMaxVcpus) return load_error("option ", option, ": not 1 to ", kMaxVcpus);
         options.vcpus = static_cast<u32>(*vcpus);
+    } else if (key == "mmu") {
+        options.mmu = parse_satp_mode(value);
+        if (!options.mmu) return load_error("option ", option, ": not one of sv39, sv48, sv57");
     } else if (key == "memory") {
         const std::optional<u64> memory = parse_size(value);
         if (!memory) return load_error("option ", option, ": not a size in bytes, K, M or G");

@@ -7,6 +7,7 @@
 
 #include "hv/load_error.hpp"
 #include "hv/log.hpp"
+#include "isa/csr.hpp"
 
 namespace uc {
 
@@ -15,6 +16,7 @@ struct Options {
     LogLevel loglevel = LogLevel::Info;  ///< undercroft.loglevel=error|warn|info|debug
     bool stats = false;                  ///< undercroft.stats: print the exit counts at the end
     std::optional<u32> vcpus;            ///< vcpus=N, of the only guest
+    std::optional<SatpMode> mmu;         ///< mmu=sv39|sv48|sv57, the largest mode offered to the only guest
     std::optional<u64> memory;           ///< memory=SIZE in bytes, K, M or G, of the only guest
 };
 

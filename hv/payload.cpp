@@ -16,8 +16,12 @@ LoadStatus read_image_tree(Bytes payload, std::string_view bootargs, Boot& boot)
     }
     const std::expected<Options, LoadError> options = parse_options(args.before.value_or(bootargs));
     if (!options) return std::unexpected(options.error());
-    if (options->vcpus || options->memory) {
-        return load_error("option ", options->vcpus ? "vcpus" : "memory", ": belongs into the image tree");
+    if (options->vcpus || options->memory || options->mmu) {
+        return load_error("option ",
+                          options->vcpus    ? "vcpus"
+                          : options->memory ? "memory"
+                                            : "mmu",
+                          ": belongs into the image tree");
     }
     boot.options = *options;
     const std::expected<FdtNode, LoadError> fit = open_fdt(payload, "image tree");
@@ -33,6 +37,7 @@ LoadStatus read_kernel(Bytes payload, std::string_view bootargs, Boot& boot) {
     GuestConfig guest;
     guest.name = "guest0";
     guest.memory = options->memory.value_or(guest.memory);
+    guest.mmu = options->mmu;
     guest.vcpus = options->vcpus.value_or(guest.vcpus);
     guest.kernel.data = payload;
     guest.bootargs = args.guest;
