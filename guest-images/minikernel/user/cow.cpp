@@ -45,6 +45,7 @@ u64 child() {
 
 u64 program(u64) {
     set_all(1000);
+    set_all(1000);  // the first time ended in page faults, now the TLB knows the pages
     const i64 pid = fork();
     if (pid == 0) exit(child());
     // The child has most likely not run yet: a kernel that forgot to fence leaves us stale permission to store.
