@@ -102,8 +102,7 @@ u16 Shadow::root_asid(u32 root, TlbFlush& flush) {
     ShadowPage& page = tables_.page(root);
     if (page.asid_generation == asids_.generation()) return page.asid;
     const auto is_kept = [this](u16 asid) {
-        return std::ranges::any_of(
-            vcpus_, [&](const Vcpu& v) { return v.active != kNoPage && tables_.page(v.active).asid == asid; });
+        return std::ranges::any_of(vcpus_, [asid](const Vcpu& v) { return v.kept_asid == asid; });
     };
     page.asid = asids_.take(is_kept);
     if (page.asid == 0) {
@@ -111,7 +110,10 @@ u16 Shadow::root_asid(u32 root, TlbFlush& flush) {
         ++stats_.asid_rollovers;
         for (Vcpu& v : vcpus_) {
             v.host_satp.fill(0);
-            if (v.active != kNoPage) tables_.page(v.active).asid_generation = asids_.generation();
+            if (v.active == kNoPage) continue;
+            ShadowPage& active = tables_.page(v.active);
+            active.asid_generation = asids_.generation();
+            v.kept_asid = active.asid;
         }
         page.asid = asids_.take(is_kept);
         flush.merge(TlbFlush::all());

@@ -141,6 +141,7 @@ class Shadow {
         std::array<u32, kViewSlots> root{};       ///< the page behind each
         u64 current = 0;                          ///< host satp handed out last
         u32 active = kNoPage;                     ///< its page; never reclaimed
+        u16 kept_asid = 0;                        ///< what it ran with when this generation of ASIDs began; 0: none
         std::array<Satp, kKnownSpaces> known{};   ///< by ASID: the satp last used with it
     };
     /// One fault being filled.

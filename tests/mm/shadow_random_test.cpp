@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+// A guest that does anything at random, against the architecture's own freedom: an access must come out as some walk
+// could that reads, for each entry, a value it has held since the last fence that covers the address.
+#include "mm/shadow.hpp"
+
+#include "tests/mm/fake_machine.hpp"
+#include "tests/ref/ref_walk.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace uc::test {
+namespace {
+
+constexpr unsigned kTables = 10;     // guest frames that serve as tables of any level
+constexpr unsigned kLinearSlot = 3;  // of every one of them: a root-level leaf that maps memory
+constexpr Gpa kFirstTable = FakeMachine::kRamBase + 0x10'0000;
+
+struct Scenario {
+    const char* name;
+    MachineConfig machine;
+    SatpMode guest_mode = SatpMode::Sv39;
+};
+
+class RandomGuest {
+  public:
+    RandomGuest(const Scenario& scenario, u64 seed)
+        : machine_(with_seed(scenario.machine, seed)),
+          options_(scenario.machine.options),
+          mode_(scenario.guest_mode),
+          random_(seed) {
+        const unsigned top = levels(mode_) - 1;
+        const u64 base = align_down(FakeMachine::kRamBase.raw, level_size(top));
+        for (unsigned t = 0; t < kTables; ++t) {
+            set(table(t) + kLinearSlot * 8, (base >> 2) | 0xc7);  // D A W R V, supervisor
+        }
+        now_ = 1;
+        for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) views_.push_back({});
+    }
+
+    void run(unsigned steps) {
+        for (step_ = 0; step_ < steps && !testing::Test::HasFailure(); ++step_) {
+            const unsigned dice = pick(100);
+            if (dice < 35)
+                store_entry();
+            else if (dice < 75)
+                probe();
+            else if (dice < 85)
+                fence();
+            else if (dice < 95)
+                switch_space();
+            else
+                store_anywhere();
+            if (step_ % 4 != 0) continue;
+            ASSERT_TRUE(machine_.shadow().check_invariants()) << "step " << step_;
+        }
+        for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) machine_.fence(vcpu, {}, {});
+        everything_fresh();
+        for (unsigned i = 0; i < 500 && !testing::Test::HasFailure(); ++i) probe();
+        ASSERT_TRUE(machine_.shadow().check_invariants());
+    }
+    FakeMachine& machine() { return machine_; }
+
+  private:
+    static MachineConfig with_seed(MachineConfig config, u64 seed) {
+        config.seed = seed;
+        return config;
+    }
+    unsigned pick(unsigned n) { return static_cast<unsigned>(random_() % n); }
+    Gpa table(unsigned t) const { return kFirstTable + t * kPageSize; }
+    bool in_table(Gpa gpa) const { return gpa.raw - kFirstTable.raw < kTables * kPageSize; }
+
+    /// Sets an entry in memory and remembers when.
+    void set(Gpa gpa, u64 value) {
+        machine_.poke(gpa, value);
+        log_[gpa.raw].push_back({now_++, value});
+    }
+    /// Remembers what the guest's hart itself wrote: A and D.
+    void observe() {
+        for (auto& [address, values] : log_) {
+            const u64 value = machine_.peek(Gpa{address});
+            if (value == values.back().second) continue;
+            ASSERT_EQ(value & ~0xc0ull, values.back().second & ~0xc0ull) << "more than A and D changed";
+            values.push_back({now_++, value});
+        }
+    }
+
+    unsigned any_index() {
+        constexpr unsigned indices[] = {0, 1, 2, 16, 255, 256, 300, 510, 511};
+        return indices[pick(std::size(indices))];
+    }
+    Gva any_address() {
+        u64 va = 0;
+        for (unsigned level = 0; level < levels(mode_); ++level) va |= u64{any_index()} << level_shift(level);
+        va |= pick(512) * 8;
+        if (pick(40) != 0) va = sign_extend(va, va_bits(mode_));
+        if (pick(40) == 0) va |= random_() << 50;
+        return Gva{va};
+    }
+    u64 any_entry() {
+        const u64 flags = random_() & 0xff;
+        switch (pick(12)) {
+            case 0: return 0;
+            case 1: return random_();
+            case 2:
+            case 3:
+            case 4:
+            case 5:  // a pointer
+                return (table(pick(kTables)).raw >> 2) | 1 | (pick(8) == 0 ? flags : 0);
+            case 6:  // a superpage, perhaps misaligned
+                return ((FakeMachine::kRamBase.raw + (pick(3) * 2 * kMiB) + (pick(8) == 0 ? kPageSize : 0)) >> 2) | 1 |
+                       flags;
+            case 7: return (u64{0x1000'0000} >> 2) | 1 | flags;                          // a device
+            case 8: return (table(pick(kTables)).raw >> 2) | 1 | flags;                  // a table as data
+            case 9: return (u64{1} << 63) | ((table(0).raw + 0x8000) >> 2) | 1 | flags;  // Svnapot
+            default: return ((FakeMachine::kRamBase.raw + pick(1024) * kPageSize) >> 2) | 0xc1 | flags;
+        }
+    }
+    Shadow::View any_view(Satp satp) {
+        return {.satp = satp, .priv = pick(2) ? Priv::S : Priv::U, .sum = pick(2) != 0, .mxr = pick(4) == 0};
+    }
+
+    // Operations.
+    void store_entry() { store(table(pick(kTables)) + any_index() * 8, any_entry()); }
+
+    /// The guest kernel stores through its linear mapping, which may fault and un-synchronise.
+    void store(Gpa gpa, u64 value) {
+        const unsigned vcpu = pick(options_.vcpus);
+        Shadow::View view = views_[vcpu];
+        view.priv = Priv::S;
+        u64 va = gpa.raw;
+        if (view.satp.mode() != SatpMode::Bare) {
+            const unsigned top = levels(mode_) - 1;
+            va = (u64{kLinearSlot} << level_shift(top)) | (gpa.raw & (level_size(top) - 1));
+        }
+        if ((gpa.raw & (kPageSize - 1)) == kLinearSlot * 8) return;
+        const Result result = machine_.access(vcpu, view, Gva{va}, Access::Store);
+        ASSERT_EQ(result.kind, Result::Ok) << "step " << step_;
+        ASSERT_EQ(result.gpa, gpa);
+        observe();
+        set(gpa, value);
+    }
+
+    void probe() {
+        const unsigned vcpu = pick(options_.vcpus);
+        const Shadow::View view = any_view(views_[vcpu].satp);
+        check(vcpu, view, any_address(), static_cast<Access>(pick(3)));
+    }
+
+    /// A store wherever some mapping leads, which may be a table.
+    void store_anywhere() {
+        const unsigned vcpu = pick(options_.vcpus);
+        const Shadow::View view = any_view(views_[vcpu].satp);
+        const Gva gva{align_down(any_address().raw, 8)};
+        const Result result = check(vcpu, view, gva, Access::Store);
+        if (result.kind != Result::Ok) return;
+        if (!in_table(result.gpa)) {
+            machine_.poke(result.gpa, random_());
+        } else if (result.gpa.page_offset() != kLinearSlot * 8) {
+            set(result.gpa, any_entry());
+        }
+    }
+
+    void fence() {
+        const unsigned vcpu = pick(options_.vcpus);
+        std::optional<Gva> va;
+        std::optional<u16> asid;
+        if (pick(4) != 0) va = any_address();
+        if (pick(2) != 0) asid = static_cast<u16>(pick(3));
+        machine_.fence(vcpu, va, asid);
+        for (auto& [satp, space] : spaces_) {
+            if (asid && Satp{{satp}}.get(Satp::ASID) != *asid) continue;
+            (va ? space.pages[va->frame()] : space.all) = now_;
+        }
+        ++now_;
+    }
+
+    void switch_space() {
+        const unsigned vcpu = pick(options_.vcpus);
+        Satp satp;
+        if (pick(8) != 0) {
+            const u64 asid = pick(3);
+            satp.set(Satp::MODE, static_cast<u64>(mode_)).set(Satp::ASID, asid).set(Satp::PPN, table(pick(4)).frame());
+            u64& known = known_[{vcpu, asid}];
+            if (known != satp.raw) spaces_[satp.raw].all = now_++;
+            known = satp.raw;
+        }
+        views_[vcpu].satp = satp;
+        machine_.activate(vcpu, views_[vcpu]);
+    }
+
+    // The judge.
+    Result check(unsigned vcpu, const Shadow::View& view, Gva gva, Access access) {
+        const Result result = machine_.access(vcpu, view, gva, access);
+        observe();
+        const std::vector<Result> legal = legal_results(view, gva, access);
+        bool found = false;
+        for (const Result& r : legal) found |= r.kind == result.kind && r.gpa == result.gpa && r.cause == result.cause;
+        if (result.window_conflict) found = true;  // the guest has a page there and was told
+        EXPECT_TRUE(found) << "step " << step_ << " satp " << std::hex << view.satp.raw << " va " << gva.raw
+                           << " access " << static_cast<int>(access) << " priv " << static_cast<int>(view.priv)
+                           << " sum " << view.sum << " mxr " << view.mxr << ": got " << result.kind << " gpa "
+                           << result.gpa.raw << " of " << legal.size() << " legal, first " << legal[0].kind << " "
+                           << legal[0].gpa.raw;
+        if (found && legal.size() == 1 && result.kind == Result::Ok && view.satp.mode() != SatpMode::Bare) {
+            const ref::Result fresh = ref::translate(
+                [this](u64 pa) { return machine_.ram().load_pte(Gpa{pa}); }, view.satp.raw, view.priv == Priv::U,
+                view.sum, view.mxr, gva.raw, what(access), ref::Config{false, options_.svpbmt, options_.svnapot});
+            EXPECT_EQ(fresh.kind, ref::Result::Ok) << "A or D not set before the access went through, step " << step_;
+        }
+        return result;
+    }
+
+    static ref::What what(Access access) {
+        return access == Access::Fetch ? ref::What::Fetch : access == Access::Load ? ref::What::Load : ref::What::Store;
+    }
+
+    /// Every outcome of a walk in which each read returns any value held since the last covering fence.
+    std::vector<Result> legal_results(const Shadow::View& view, Gva gva, Access access) {
+        u64 since = 0;
+        if (const auto it = spaces_.find(view.satp.raw); it != spaces_.end()) {
+            since = it->second.all;
+            if (const auto page = it->second.pages.find(gva.frame()); page != it->second.pages.end()) {
+                since = std::max(since, page->second);
+            }
+        }
+        std::vector<Result> results;
+        std::vector<std::pair<unsigned, unsigned>> choices;  // (taken, of) for each read of the walk
+        do {
+            unsigned depth = 0;
+            const auto read = [&](u64 pa) -> std::optional<u64> {
+                if (!machine_.ram().contains(Gpa{pa}, 8)) return std::nullopt;
+                const auto it = log_.find(pa);
+                if (it == log_.end()) return machine_.peek(Gpa{pa});
+                std::vector<u64> values;
+                for (size_t i = 0; i < it->second.size(); ++i) {
+                    const bool replaced = i + 1 < it->second.size() && it->second[i + 1].first < since;
+                    const u64 value = it->second[i].second;
+                    if (!replaced && std::ranges::find(values, value) == values.end()) values.push_back(value);
+                }
+                if (depth == choices.size()) choices.push_back({0, static_cast<unsigned>(values.size())});
+                return values[choices[depth++].first];
+            };
+            const ref::Result r =
+                ref::translate(read, view.satp.raw, view.priv == Priv::U, view.sum, view.mxr, gva.raw, what(access),
+                               ref::Config{options_.update_ad, options_.svpbmt, options_.svnapot});
+            Result result{Result::Inject, {}, {}, false};
+            if (r.kind == ref::Result::PageFault) result.cause = page_fault(access);
+            if (r.kind == ref::Result::AccessFault) result.cause = access_fault(access);
+            if (r.kind == ref::Result::Ok) {
+                result = {machine_.ram().contains(Gpa{r.pa}, 1) ? Result::Ok : Result::Device, Gpa{r.pa}, {}, false};
+            }
+            if (std::ranges::find(results, result) == results.end()) results.push_back(result);
+            choices.resize(depth);
+            while (!choices.empty() && ++choices.back().first == choices.back().second) choices.pop_back();
+        } while (!choices.empty());
+        return results;
+    }
+
+    void everything_fresh() {
+        for (auto& [satp, space] : spaces_) space.all = now_;
+        ++now_;
+    }
+
+    struct Space {
+        u64 all = 0;               ///< time of the last fence of the whole space
+        std::map<u64, u64> pages;  ///< and of single pages
+    };
+
+    FakeMachine machine_;
+    ShadowOptions options_;
+    SatpMode mode_;
+    std::mt19937_64 random_;
+    u64 now_ = 0;
+    unsigned step_ = 0;
+    std::map<u64, std::vector<std::pair<u64, u64>>> log_;  ///< address: (time, value) of each store
+    std::map<u64, Space> spaces_;                          ///< by satp
+    std::map<std::pair<unsigned, u64>, u64> known_;        ///< by vCPU and ASID: satp last used
+    std::vector<Shadow::View> views_;
+};
+
+MachineConfig config(SatpMode host, u32 pages, auto... set) {
+    MachineConfig c;
+    c.pages = pages;
+    c.options.window.host_mode = host;
+    c.options.update_ad = true;
+    c.options.host_asid_bits = 4;
+    (set(c), ...);
+    return c;
+}
+
+const auto kNoAsids = [](MachineConfig& c) { c.options.host_asid_bits = 0; };
+const auto kFewAsids = [](MachineConfig& c) { c.options.host_asid_bits = 2; };
+const auto kSvade = [](MachineConfig& c) { c.options.update_ad = false; };
+const auto kExtensions = [](MachineConfig& c) { c.options.svpbmt = c.options.svnapot = true; };
+const auto kNoPrefill = [](MachineConfig& c) { c.options.prefill = 0; };
+const auto kPlainTlb = [](MachineConfig& c) { c.caching_tlb = false; };
+const auto kOddMemory = [](MachineConfig& c) { c.host_offset = kPageSize; };
+const auto kTwoVcpus = [](MachineConfig& c) { c.options.vcpus = 2; };
+
+class ShadowRandom : public testing::TestWithParam<Scenario> {};
+
+TEST_P(ShadowRandom, OnlyLegalOutcomes) {
+    for (u64 seed = 1; seed <= 12 && !HasFailure(); ++seed) {
+        SCOPED_TRACE(testing::Message() << GetParam().name << ", seed " << seed);
+        RandomGuest guest(GetParam(), seed);
+        guest.run(1500);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Machines, ShadowRandom,
+    testing::Values(Scenario{"Plain", config(SatpMode::Sv39, 64, kNoPrefill, kPlainTlb)},
+                    Scenario{"Sv39OnSv39", config(SatpMode::Sv39, 64)},
+                    Scenario{"Sv39OnSv48", config(SatpMode::Sv48, 64, kFewAsids)},
+                    Scenario{"Sv39OnSv57", config(SatpMode::Sv57, 64, kSvade)},
+                    Scenario{"Sv48OnSv48", config(SatpMode::Sv48, 64, kNoAsids), SatpMode::Sv48},
+                    Scenario{"Sv48OnSv57", config(SatpMode::Sv57, 64, kExtensions), SatpMode::Sv48},
+                    Scenario{"Sv57OnSv57", config(SatpMode::Sv57, 64, kOddMemory), SatpMode::Sv57},
+                    Scenario{"TinyPool", config(SatpMode::Sv39, 8)},
+                    Scenario{"TinyPoolSv57", config(SatpMode::Sv57, 12, kNoPrefill), SatpMode::Sv48},
+                    Scenario{"TwoVcpus", config(SatpMode::Sv48, 32, kTwoVcpus, kFewAsids)},
+                    Scenario{"TwoVcpusNoAsids", config(SatpMode::Sv39, 8, kTwoVcpus, kNoAsids, kExtensions)}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace uc::test
