@@ -98,7 +98,7 @@ bool AddressSpace::resolve(Va va, Access access) {
     Pte* pte = walk(root_, page, 0, false);
     if (pte == nullptr || pte->get(Pte::V) == 0) return fill(page, *region);
     // A page that is there and allows the access: the TLB held an older entry.
-    if ((pte->raw & needed(access)) == 0 && !copy_on_write(page, *pte)) return false;
+    if ((pte->raw & needed(access)) == 0 && !copy_on_write(*pte)) return false;
     sfence_address_asid(page, asid_);
     return true;
 }
@@ -125,7 +125,7 @@ bool AddressSpace::map(Va va, Pa frame, u64 flags) {
     return true;
 }
 
-bool AddressSpace::copy_on_write(Va page, Pte& pte) {
+bool AddressSpace::copy_on_write(Pte& pte) {
     const Pa shared = frame_of(pte);
     if (frames::references(shared) == 1) {  // the others have gone or have their copies
         pte.set(Pte::W, 1);
@@ -136,7 +136,6 @@ bool AddressSpace::copy_on_write(Va page, Pte& pte) {
     std::memcpy(direct<void>(*copy), direct<void>(shared), kPageSize);
     frames::release(shared);
     pte = pte_of(*copy, pte.raw & ~Pte::PPN.mask).set(Pte::W, 1);
-    sfence_address_asid(page, asid_);
     return true;
 }
 

@@ -51,7 +51,7 @@ class AddressSpace {
   private:
     const Region* find(Va va) const;
     bool fill(Va page, const Region& region);
-    bool copy_on_write(Va page, Pte& pte);
+    static bool copy_on_write(Pte& pte);  ///< the caller fences
 
     Pa root_;
     u64 asid_ = 0;
