@@ -36,55 +36,53 @@ int room(std::span<std::byte> out) {
     return static_cast<int>(std::min(out.size(), static_cast<usize>(std::numeric_limits<int>::max())));
 }
 
-/// libfdt's sequential writing, remembering the first error.
+/// libfdt's sequential writing. After the first error nothing more is written, and finish() returns it.
 class Writer {
   public:
     explicit Writer(std::span<std::byte> out) : fdt_(out.data()) {
-        note(fdt_create(fdt_, room(out)));
-        note(fdt_finish_reservemap(fdt_));
+        call(fdt_create, room(out));
+        call(fdt_finish_reservemap);
     }
 
     /// Writes a node, with what `body` writes inside.
     template <class Body>
     void node(std::string_view name, Body body) {
         const Text<40> terminated(name, '\0');
-        note(fdt_begin_node(fdt_, terminated.view().data()));
+        call(fdt_begin_node, terminated.view().data());
         body();
-        note(fdt_end_node(fdt_));
+        call(fdt_end_node);
     }
-    void empty(const char* name) { note(fdt_property(fdt_, name, nullptr, 0)); }
-    void cell(const char* name, u32 value) { note(fdt_property_u32(fdt_, name, value)); }
-    void number(const char* name, u64 value) { note(fdt_property_u64(fdt_, name, value)); }
-    /// Strings, each ended by a NUL.
-    void list(const char* name, std::string_view strings) {
-        note(fdt_property(fdt_, name, strings.data(), static_cast<int>(strings.size())));
-    }
+    void empty(const char* name) { call(fdt_property, name, nullptr, 0); }
+    void cell(const char* name, u32 value) { call(fdt_property_u32, name, value); }
+    void number(const char* name, u64 value) { call(fdt_property_u64, name, value); }
     void bytes(const char* name, Bytes value) {
-        note(fdt_property(fdt_, name, value.data(), static_cast<int>(value.size())));
+        call(fdt_property, name, value.data(), static_cast<int>(value.size()));
     }
+    /// Strings, each ended by a NUL.
+    void list(const char* name, std::string_view strings) { bytes(name, std::as_bytes(std::span{strings})); }
     /// One string, of any length.
     void string(const char* name, std::string_view value) {
         void* place = nullptr;
-        note(fdt_property_placeholder(fdt_, name, static_cast<int>(value.size() + 1), &place));
-        if (error_ != 0) return;
-        auto* chars = static_cast<char*>(place);
-        *std::copy(value.begin(), value.end(), chars) = '\0';
+        call(fdt_property_placeholder, name, static_cast<int>(value.size() + 1), &place);
+        if (error_ == 0) *std::copy(value.begin(), value.end(), static_cast<char*>(place)) = '\0';
     }
-    /// A reg or the like of two cells for each number.
-    void range(const char* name, u64 base, u64 size) {
+    /// A reg of two cells for each number.
+    void reg(u64 base, u64 size) {
         const std::array<fdt64_t, 2> value = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
-        bytes(name, std::as_bytes(std::span{value}));
+        bytes("reg", std::as_bytes(std::span{value}));
     }
 
     std::expected<usize, LoadError> finish() {
-        note(fdt_finish(fdt_));
+        call(fdt_finish);
         if (error_ != 0) return load_error("device tree for the guest: ", fdt_strerror(error_));
         return fdt_totalsize(fdt_);
     }
 
   private:
-    void note(int error) {
-        if (error_ == 0) error_ = error;
+    /// libfdt's functions must not be called on a tree that was never begun.
+    template <class Function, class... Arguments>
+    void call(Function function, Arguments... arguments) {
+        if (error_ == 0) error_ = function(fdt_, arguments...);
     }
 
     void* fdt_;
@@ -163,7 +161,7 @@ void write_plic(Writer& w, const GuestMachine& m) {
     }
     w.node("plic@c000000", [&] {
         w.list("compatible", "sifive,plic-1.0.0\0riscv,plic0\0"sv);
-        w.range("reg", kPlicBase, kGuestPlicSize);
+        w.reg(kPlicBase, kGuestPlicSize);
         w.cell("#address-cells", 0);
         w.cell("#interrupt-cells", 1);
         w.empty("interrupt-controller");
@@ -185,20 +183,20 @@ void write_soc(Writer& w, const GuestMachine& m) {
         w.empty("ranges");
         w.node("test@100000", [&] {
             w.list("compatible", "sifive,test1\0sifive,test0\0syscon\0"sv);
-            w.range("reg", kTestBase, kDevicePage);
+            w.reg(kTestBase, kDevicePage);
             w.cell("phandle", kTestPhandle);
         });
         if (m.rtc) {
             w.node("rtc@101000", [&] {
                 w.string("compatible", "google,goldfish-rtc");
-                w.range("reg", kRtcBase, kDevicePage);
+                w.reg(kRtcBase, kDevicePage);
                 write_interrupt(w, kRtcSource);
             });
         }
         write_plic(w, m);
         w.node("serial@10000000", [&] {
             w.string("compatible", "ns16550a");
-            w.range("reg", kUartBase, kUartSize);
+            w.reg(kUartBase, kUartSize);
             w.cell("clock-frequency", kUartClockHz);
             write_interrupt(w, kUartSource);
         });
@@ -256,7 +254,7 @@ std::expected<usize, LoadError> build_guest_fdt(const GuestMachine& machine, std
         write_cpus(w, machine);
         w.node("memory@80000000", [&] {
             w.string("device_type", "memory");
-            w.range("reg", machine.ram.base.raw, machine.ram.size);
+            w.reg(machine.ram.base.raw, machine.ram.size);
         });
         write_soc(w, machine);
         write_syscon(w, "poweroff", "syscon-poweroff", kPoweroff);
