@@ -100,13 +100,7 @@ bool Uart16550::write(u64 offset, unsigned /*width*/, u64 value) {
     return true;
 }
 
-u8 Uart16550::read_data() {
-    if (rx_.empty()) return 0;
-    const u8 byte = rx_.front();
-    rx_.pop();
-    update_irq();
-    return byte;
-}
+u8 Uart16550::read_data() { return take().value_or(0); }
 
 void Uart16550::write_data(u8 byte) {
     thre_pending_ = false;
@@ -217,6 +211,14 @@ bool Uart16550::receive(u8 byte) {
     rx_.push(byte);
     update_irq();
     return true;
+}
+
+std::optional<u8> Uart16550::take() {
+    if (rx_.empty()) return std::nullopt;
+    const u8 byte = rx_.front();
+    rx_.pop();
+    update_irq();
+    return byte;
 }
 
 unsigned Uart16550::room() const { return mcr_ & kLoop ? 0 : depth() - rx_.size(); }

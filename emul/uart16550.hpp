@@ -55,6 +55,8 @@ class Uart16550 final : public Device {
 
     /// A byte comes in from outside; false when the guest has no room for it (or is in loopback): keep it.
     [[nodiscard]] bool receive(u8 byte);
+    /// Takes the next byte received before the guest reads it, as firmware that shares the chip would.
+    [[nodiscard]] std::optional<u8> take();
     /// Bytes that receive() would take now.
     [[nodiscard]] unsigned room() const;
     /// Offers the port what it refused before; true when nothing is left. To be called when the port has room again,

@@ -30,8 +30,10 @@ void Guest::remote_sfence(unsigned, const SfenceRange& range) {
         return;
     }
     TlbFlush flush;
-    for (Gva va = range.start.page(); va < range.start + range.size; va += kPageSize) {
-        flush.merge(shadow_->fence(va, range.asid));
+    // Counted, not compared: the range may end with the address space.
+    const u64 pages = align_up(range.start.page_offset() + range.size, kPageSize) / kPageSize;
+    for (u64 n = 0; n < pages; ++n) {
+        flush.merge(shadow_->fence(range.start.page() + n * kPageSize, range.asid));
     }
     platform().flush(flush);
 }
@@ -72,6 +74,7 @@ void Guest::request_reset(ResetRequest request) {
 }
 
 usize Guest::console_write(std::span<const u8> bytes) {
+    if (!uart_.drain()) return 0;  // not before what the serial port still holds
     usize taken = 0;
     while (taken < bytes.size() && environment_.console->put(bytes[taken])) ++taken;
     return taken;
@@ -80,7 +83,9 @@ usize Guest::console_write(std::span<const u8> bytes) {
 usize Guest::console_read(std::span<u8> bytes) {
     usize given = 0;
     while (given < bytes.size()) {
-        const auto byte = environment_.console->get();
+        // On a bare machine firmware reads the same receiver, so what waits there comes first.
+        auto byte = uart_.take();
+        if (!byte) byte = environment_.console->get();
         if (!byte) break;
         bytes[given++] = *byte;
     }

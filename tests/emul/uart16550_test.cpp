@@ -266,6 +266,15 @@ TEST_F(UartTest, ReceivesInOrder) {
     EXPECT_EQ(read(LSR), 0x60);
 }
 
+TEST_F(UartTest, FirmwareReadsTheSameReceiver) {
+    write(IER, 0x01);
+    EXPECT_FALSE(uart.take().has_value());
+    type("a");
+    EXPECT_EQ(uart.take(), u8{'a'});
+    EXPECT_FALSE(wire.level);
+    EXPECT_EQ(read(LSR), 0x60);
+}
+
 TEST_F(UartTest, FifoControlEmptiesTheReceiver) {
     write(FCR, 0x01);
     type("abc");
