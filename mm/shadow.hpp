@@ -185,10 +185,12 @@ class Shadow {
     [[nodiscard]] bool map(Fill& fill, u32 page, unsigned level);
     void clear(Fill& fill, u32 page, unsigned index);
     void prefill(u32 page, unsigned around);
+    void prefill_entry(u32 page, unsigned index);
 
     // shadow_sync.cpp: fences.
     [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const;
     [[nodiscard]] bool entry_holds(u32 page, unsigned index, Pte host) const;
+    [[nodiscard]] TlbFlush flush_for(u32 page, Pte entry, Gva va) const;
     [[nodiscard]] TlbFlush repair(u32 page, Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
     [[nodiscard]] TlbFlush refresh_below(u32 page);

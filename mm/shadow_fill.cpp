@@ -115,8 +115,7 @@ void Shadow::clear(Fill& fill, u32 page, unsigned index) {
     const Pte old = tables_.entry(page, index);
     if (old.raw == 0) return;
     tables_.drop(page, index);
-    // A fence of one address orders leaves only (4.2.1): a pointer that changes needs all.
-    fill.flush.merge(old.is_leaf() ? TlbFlush::page(fill.gva) : TlbFlush::all());
+    fill.flush.merge(flush_for(page, old, fill.gva));
 }
 
 /// Makes the leaf; says whether there was none. Nothing is owed for one that allows more than before: a hart that has
@@ -142,7 +141,7 @@ bool Shadow::map(Fill& fill, u32 page, unsigned level) {
     ++stats_.fills;
     if (old.is_leaf() && host_target(old) == target && ((old.raw ^ leaf.raw) & Pte::PBMT.mask) == 0) {
         tables_.set_rights(page, index, leaf);
-        if (old.raw & ~leaf.raw & kRights) fill.flush.merge(TlbFlush::page(fill.gva));
+        if (old.raw & ~leaf.raw & kRights) fill.flush.merge(flush_for(page, old, fill.gva));
         return false;
     }
     clear(fill, page, index);
@@ -150,29 +149,32 @@ bool Shadow::map(Fill& fill, u32 page, unsigned level) {
     return old.raw == 0;
 }
 
-/// Fills the empty entries around a new one with what hardware might have cached by itself: only what the guest's
-/// entries grant as they are, A and D untouched.
-void Shadow::prefill(u32 number, unsigned around) {
-    const ShadowPage& page = tables_.page(number);
-    const bool direct = page.key.kind() == PageKind::Direct;
+/// Fills the empty entries around a new one.
+void Shadow::prefill(u32 page, unsigned around) {
     const unsigned first = around & ~(options_.prefill - 1);
     for (unsigned index = first; index < first + options_.prefill; ++index) {
-        if (tables_.entry(number, index).raw != 0) continue;
-        Gpa gpa = page.key.base() + u64{index} * kPageSize;
-        u64 rights = page.key.rights();
-        u64 pbmt = page.key.pbmt();
-        if (!direct) {
-            const Pte guest = guest_entry(page, index);
-            if (classify(guest, 0, options_.svpbmt, options_.svnapot) != PteKind::Leaf) continue;
-            gpa = leaf_page(guest, 0, Gva{u64{index} << kPageShift});
-            rights = leaf_rights(guest, page.key.view(), page.key.mxr());
-            pbmt = guest.raw & Pte::PBMT.mask;
-        }
-        if (rights == 0 || !ram_.contains(gpa, kPageSize)) continue;
-        if ((rights & Pte::W.mask) && tables_.is_protected(gpa.frame())) rights &= ~Pte::W.mask;
-        tables_.set_leaf(number, index, host_leaf(ram_.hpa(gpa), rights, pbmt));
-        ++stats_.prefills;
+        if (tables_.entry(page, index).raw == 0) prefill_entry(page, index);
     }
+}
+
+/// Fills an empty entry at level 0 with what hardware might have cached by itself: only what the guest's entry grants
+/// as it is, A and D untouched.
+void Shadow::prefill_entry(u32 number, unsigned index) {
+    const ShadowPage& page = tables_.page(number);
+    Gpa gpa = page.key.base() + u64{index} * kPageSize;
+    u64 rights = page.key.rights();
+    u64 pbmt = page.key.pbmt();
+    if (page.key.kind() != PageKind::Direct) {
+        const Pte guest = guest_entry(page, index);
+        if (guest.raw == 0 || classify(guest, 0, options_.svpbmt, options_.svnapot) != PteKind::Leaf) return;
+        gpa = leaf_page(guest, 0, Gva{u64{index} << kPageShift});
+        rights = leaf_rights(guest, page.key.view(), page.key.mxr());
+        pbmt = guest.raw & Pte::PBMT.mask;
+    }
+    if (rights == 0 || !ram_.contains(gpa, kPageSize)) return;
+    if ((rights & Pte::W.mask) && tables_.is_protected(gpa.frame())) rights &= ~Pte::W.mask;
+    tables_.set_leaf(number, index, host_leaf(ram_.hpa(gpa), rights, pbmt));
+    ++stats_.prefills;
 }
 
 }  // namespace uc

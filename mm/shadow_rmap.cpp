@@ -56,8 +56,9 @@ void ShadowTables::drop_entries(u32 number) {
 /// good.
 void ShadowTables::place(u32 number, Gva va) {
     ShadowPage& page = pages_[number];
+    if (page.key.kind() == PageKind::Direct) return;  // shows memory, not a table: never out of step
     const Gva region{align_down(va.raw & va_mask_, level_size(page.key.level() + 1))};
-    if (page.va == region) return;
+    if (page.va == region || page.key.kind() == PageKind::Direct) return;
     if (page.parents != kNoSlot) {
         aliased_ = true;
         return;

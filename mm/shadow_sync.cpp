@@ -29,14 +29,29 @@ bool Shadow::entry_holds(u32 number, unsigned index, Pte host) const {
            pbmt == (guest.raw & Pte::PBMT.mask);
 }
 
-/// Drops what is outdated on the way of `va` through one page.
+/// What is owed when an entry met on the way of `va` is dropped or allows less. A fence of one address orders leaves
+/// only (4.2.1), so a pointer needs all. So does a leaf that TLBs may hold under further addresses: when the guest
+/// fences those, no entry is left here to tell that something is owed.
+TlbFlush Shadow::flush_for(u32 page, Pte entry, Gva va) const {
+    const bool one_address = entry.is_leaf() && tables_.page(page).key.level() == 0 && !tables_.aliased();
+    return one_address ? TlbFlush::page(va) : TlbFlush::all();
+}
+
+/// Drops what is outdated on the way of `va` through one page. A page that the guest has just mapped and fenced is
+/// about to be used: showing it now saves the fault.
 TlbFlush Shadow::repair(u32 page, Gva va) {
-    const unsigned index = pte_index(va.raw, tables_.page(page).key.level());
+    const unsigned level = tables_.page(page).key.level();
+    const unsigned index = pte_index(va.raw, level);
     const Pte host = tables_.entry(page, index);
-    if (host.raw == 0 || ShadowTables::is_foreign(host) || entry_holds(page, index, host)) return TlbFlush::none();
-    tables_.drop(page, index);
-    ++stats_.drops;
-    return host.is_leaf() ? TlbFlush::page(va) : TlbFlush::all();
+    TlbFlush flush;
+    if (host.raw != 0) {
+        if (ShadowTables::is_foreign(host) || entry_holds(page, index, host)) return flush;
+        tables_.drop(page, index);
+        ++stats_.drops;
+        flush = host.is_leaf() ? TlbFlush::page(va) : TlbFlush::all();
+    }
+    if (level == 0) prefill_entry(page, index);
+    return flush;
 }
 
 /// Drops all that is outdated in one page.
@@ -70,12 +85,17 @@ TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16
     // Shadow pages are shared by address spaces, so an entry repaired for one ASID is repaired for all.
     if (!va) return sync_all();
     TlbFlush flush;
-    if (tables_.unsync_pages() == 0) return flush;
-    for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) {
-        if (bucket < ShadowTables::kVaBuckets && bucket != ShadowTables::va_bucket(*va) && !tables_.aliased()) continue;
+    const bool aliased = tables_.aliased();
+    const auto repair_bucket = [&](unsigned bucket) {
         for (u32 page = tables_.first_unsync(bucket); page != kNoPage; page = tables_.page(page).unsync_next) {
-            if (tables_.aliased() || tables_.translates(tables_.page(page), *va)) flush.merge(repair(page, *va));
+            if (aliased || tables_.translates(tables_.page(page), *va)) flush.merge(repair(page, *va));
         }
+    };
+    if (tables_.unsync_pages() == 0) return flush;
+    if (aliased) {
+        for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) repair_bucket(bucket);
+    } else {
+        for (unsigned level = 0; level < host_levels_; ++level) repair_bucket(ShadowTables::bucket_of(level, *va));
     }
     return flush;
 }

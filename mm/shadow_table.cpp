@@ -96,9 +96,8 @@ void ShadowTables::count_table(u64 frame, int change) {
 
 void ShadowTables::mark_unsync(u32 number) {
     ShadowPage& page = pages_[number];
-    const unsigned level = page.key.level();
     page.unsync = true;
-    page.bucket = static_cast<u8>(level == 0 ? va_bucket(page.va) : level_bucket(level));
+    page.bucket = static_cast<u8>(bucket_of(page.key.level(), page.va));
     u32& head = unsync_[page.bucket];
     page.unsync_prev = kNoPage;
     page.unsync_next = head;

@@ -75,13 +75,13 @@ class ShadowTables {
     void mark_unsync(u32 number);
     void mark_synced(u32 number);
 
-    // Pages out of step, in buckets: level 0 by address, the others by level.
-    static constexpr unsigned kVaBuckets = 64;
-    static constexpr unsigned kBuckets = kVaBuckets + 4;
-    [[nodiscard]] static constexpr unsigned va_bucket(Gva va) {
-        return static_cast<unsigned>(va.raw >> level_shift(1)) % kVaBuckets;
+    // Pages out of step, in buckets by level and address, so that a fence of one address looks at few.
+    static constexpr unsigned kBucketsPerLevel = 32;
+    static constexpr unsigned kBuckets = 5 * kBucketsPerLevel;
+    /// Where a page at `level` that translates `va` is listed. Higher levels have higher buckets.
+    [[nodiscard]] static constexpr unsigned bucket_of(unsigned level, Gva va) {
+        return level * kBucketsPerLevel + static_cast<unsigned>(va.raw >> level_shift(level + 1)) % kBucketsPerLevel;
     }
-    [[nodiscard]] static constexpr unsigned level_bucket(unsigned level) { return kVaBuckets + level - 1; }
     [[nodiscard]] u32 first_unsync(unsigned bucket) const { return unsync_[bucket]; }
     [[nodiscard]] u32 unsync_pages() const { return unsync_count_; }
     /// Whether some page was ever reachable at two addresses at once: then ShadowPage::va does not tell where a page

@@ -35,23 +35,29 @@ class RandomGuest {
         for (unsigned t = 0; t < kTables; ++t) {
             set(table(t) + kLinearSlot * 8, (base >> 2) | 0xc7);  // D A W R V, supervisor
         }
-        now_ = 1;
+        for (unsigned t = 0; t < kTables; ++t) {
+            for (unsigned index : kIndices) set(table(t) + index * 8, any_entry(t));
+        }
+        for (unsigned i = 0; i < 16; ++i) hot_.push_back(any_address());
         for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) views_.push_back({});
     }
 
     void run(unsigned steps) {
         for (step_ = 0; step_ < steps && !testing::Test::HasFailure(); ++step_) {
             const unsigned dice = pick(100);
-            if (dice < 35)
+            if (dice < 12) {
                 store_entry();
-            else if (dice < 75)
+            } else if (dice < 30) {
+                build_mapping();
+            } else if (dice < 80) {
                 probe();
-            else if (dice < 85)
+            } else if (dice < 90) {
                 fence();
-            else if (dice < 95)
+            } else if (dice < 94) {
                 switch_space();
-            else
+            } else {
                 store_anywhere();
+            }
             if (step_ % 4 != 0) continue;
             ASSERT_TRUE(machine_.shadow().check_invariants()) << "step " << step_;
         }
@@ -67,7 +73,7 @@ class RandomGuest {
         config.seed = seed;
         return config;
     }
-    unsigned pick(unsigned n) { return static_cast<unsigned>(random_() % n); }
+    unsigned pick(u64 n) { return static_cast<unsigned>(random_() % n); }
     Gpa table(unsigned t) const { return kFirstTable + t * kPageSize; }
     bool in_table(Gpa gpa) const { return gpa.raw - kFirstTable.raw < kTables * kPageSize; }
 
@@ -86,43 +92,79 @@ class RandomGuest {
         }
     }
 
-    unsigned any_index() {
-        constexpr unsigned indices[] = {0, 1, 2, 16, 255, 256, 300, 510, 511};
-        return indices[pick(std::size(indices))];
-    }
+    // Most of what the guest does makes sense: few indices, upper tables that point to lower ones, leaves at the
+    // bottom.
+    static constexpr std::array<unsigned, 8> kIndices{0, 1, 2, 16, 255, 256, 300, 511};
+    static constexpr unsigned kRoots = 4;  // tables 0..3 are roots, 4..6 and 7..9 the next levels
+    static constexpr unsigned kMiddle = 4;
+    static constexpr unsigned kLeaves = 7;
+
+    unsigned any_index() { return kIndices[pick(kIndices.size())]; }
+    unsigned any_root_index() { return std::array{0u, 1u, 300u, 511u}[pick(4)]; }
     Gva any_address() {
-        u64 va = 0;
-        for (unsigned level = 0; level < levels(mode_); ++level) va |= u64{any_index()} << level_shift(level);
+        u64 va = u64{any_root_index()} << level_shift(levels(mode_) - 1);
+        for (unsigned level = 0; level + 1 < levels(mode_); ++level) va |= u64{kIndices[pick(3)]} << level_shift(level);
         va |= pick(512) * 8;
         if (pick(40) != 0) va = sign_extend(va, va_bits(mode_));
-        if (pick(40) == 0) va |= random_() << 50;
+        if (pick(100) == 0) va = u64{any_index()} << 50 | va;
         return Gva{va};
     }
-    u64 any_entry() {
-        const u64 flags = random_() & 0xff;
-        switch (pick(12)) {
-            case 0: return 0;
-            case 1: return random_();
-            case 2:
-            case 3:
-            case 4:
-            case 5:  // a pointer
-                return (table(pick(kTables)).raw >> 2) | 1 | (pick(8) == 0 ? flags : 0);
-            case 6:  // a superpage, perhaps misaligned
-                return ((FakeMachine::kRamBase.raw + (pick(3) * 2 * kMiB) + (pick(8) == 0 ? kPageSize : 0)) >> 2) | 1 |
-                       flags;
-            case 7: return (u64{0x1000'0000} >> 2) | 1 | flags;                          // a device
-            case 8: return (table(pick(kTables)).raw >> 2) | 1 | flags;                  // a table as data
-            case 9: return (u64{1} << 63) | ((table(0).raw + 0x8000) >> 2) | 1 | flags;  // Svnapot
-            default: return ((FakeMachine::kRamBase.raw + pick(1024) * kPageSize) >> 2) | 0xc1 | flags;
-        }
+    Gva hot_address() { return hot_[pick(hot_.size())]; }
+    Gva probe_address() { return pick(10) == 0 ? any_address() : hot_address(); }
+    u64 pointer(unsigned table_number) const { return (table(table_number).raw >> 2) | 1; }
+    u64 leaf(Gpa gpa) {
+        constexpr std::array<u64, 8> useful{0xdf, 0xcf, 0xc7, 0xd7, 0xdb, 0x5f, 0x4f, 0xc9};
+        return (gpa.raw >> 2) | (pick(4) == 0 ? (random_() & 0xff) | 1 : useful[pick(useful.size())]);
+    }
+    /// An entry fit for a table's place, or, now and then, anything.
+    u64 any_entry(unsigned t) {
+        const u64 odd = pick(50);
+        if (odd == 0) return random_();
+        if (odd <= 2) return 0;
+        if (odd == 3) return pointer(pick(kTables));
+        if (odd == 4) return pointer(pick(kTables)) | (random_() & 0xff);
+        if (odd == 5) return (u64{1} << 63) | leaf(table(0) + 0x8000);  // Svnapot
+        if (odd == 6) return (u64{1} << 61) | leaf(FakeMachine::kRamBase + pick(1024) * kPageSize);
+        if (odd == 7) return leaf(Gpa{0x1000'0000});
+        if (odd == 8) return leaf(table(pick(kTables)));
+        if (odd == 9) return leaf(FakeMachine::kRamBase + pick(3) * 2 * kMiB + (pick(8) == 0 ? kPageSize : 0));
+        if (t < kMiddle) return pointer(kMiddle + pick(kLeaves - kMiddle));
+        // Deeper guests reuse the middle tables for their additional levels.
+        if (t < kLeaves)
+            return pointer(pick(levels(mode_) - 2) == 0 ? kLeaves + pick(kTables - kLeaves) : kMiddle + pick(3));
+        return leaf(FakeMachine::kRamBase + pick(64) * kPageSize);
     }
     Shadow::View any_view(Satp satp) {
         return {.satp = satp, .priv = pick(2) ? Priv::S : Priv::U, .sum = pick(2) != 0, .mxr = pick(4) == 0};
     }
 
     // Operations.
-    void store_entry() { store(table(pick(kTables)) + any_index() * 8, any_entry()); }
+    void store_entry() {
+        const unsigned t = pick(kTables);
+        const unsigned index = t < kRoots ? any_root_index() : kIndices[pick(3)];
+        store(table(t) + index * 8, any_entry(t));
+    }
+
+    /// Walks its own tables for an address as a kernel does, and puts in what is missing.
+    void build_mapping() {
+        const unsigned vcpu = pick(options_.vcpus);
+        const Satp satp = views_[vcpu].satp;
+        if (satp.mode() == SatpMode::Bare) return;
+        const Gva gva = hot_address();
+        unsigned t = static_cast<unsigned>(satp.get(Satp::PPN) - kFirstTable.frame());
+        for (unsigned level = levels(mode_); level-- > 0 && t < kTables && !testing::Test::HasFailure();) {
+            const unsigned index = pte_index(gva.raw, level);
+            if (index == kLinearSlot) return;
+            const Gpa at = table(t) + index * 8;
+            const PteKind kind = classify(Pte{{machine_.peek(at)}}, level, false, false);
+            if (kind == PteKind::Leaf && level > 0) return;
+            if (kind == PteKind::Invalid) {
+                const unsigned next = level == 1 ? kLeaves + pick(3) : kMiddle + pick(3);
+                store(at, level == 0 ? leaf(FakeMachine::kRamBase + pick(64) * kPageSize) : pointer(next));
+            }
+            t = static_cast<unsigned>(Pte{{machine_.peek(at)}}.get(Pte::PPN) - kFirstTable.frame());
+        }
+    }
 
     /// The guest kernel stores through its linear mapping, which may fault and un-synchronise.
     void store(Gpa gpa, u64 value) {
@@ -145,20 +187,22 @@ class RandomGuest {
     void probe() {
         const unsigned vcpu = pick(options_.vcpus);
         const Shadow::View view = any_view(views_[vcpu].satp);
-        check(vcpu, view, any_address(), static_cast<Access>(pick(3)));
+        const Gva gva = probe_address();
+        // Again and again, so that TLBs and shadow pages have something to remember.
+        for (unsigned i = pick(3); i < 3; ++i) check(vcpu, view, gva, static_cast<Access>(pick(3)));
     }
 
     /// A store wherever some mapping leads, which may be a table.
     void store_anywhere() {
         const unsigned vcpu = pick(options_.vcpus);
         const Shadow::View view = any_view(views_[vcpu].satp);
-        const Gva gva{align_down(any_address().raw, 8)};
+        const Gva gva{align_down(probe_address().raw, 8)};
         const Result result = check(vcpu, view, gva, Access::Store);
         if (result.kind != Result::Ok) return;
         if (!in_table(result.gpa)) {
             machine_.poke(result.gpa, random_());
         } else if (result.gpa.page_offset() != kLinearSlot * 8) {
-            set(result.gpa, any_entry());
+            set(result.gpa, any_entry(pick(kTables)));
         }
     }
 
@@ -166,7 +210,7 @@ class RandomGuest {
         const unsigned vcpu = pick(options_.vcpus);
         std::optional<Gva> va;
         std::optional<u16> asid;
-        if (pick(4) != 0) va = any_address();
+        if (pick(4) != 0) va = probe_address();
         if (pick(2) != 0) asid = static_cast<u16>(pick(3));
         machine_.fence(vcpu, va, asid);
         for (auto& [satp, space] : spaces_) {
@@ -203,7 +247,7 @@ class RandomGuest {
                            << " sum " << view.sum << " mxr " << view.mxr << ": got " << result.kind << " gpa "
                            << result.gpa.raw << " of " << legal.size() << " legal, first " << legal[0].kind << " "
                            << legal[0].gpa.raw;
-        if (found && legal.size() == 1 && result.kind == Result::Ok && view.satp.mode() != SatpMode::Bare) {
+        if (found && certain_ && result.kind == Result::Ok && view.satp.mode() != SatpMode::Bare) {
             const ref::Result fresh = ref::translate(
                 [this](u64 pa) { return machine_.ram().load_pte(Gpa{pa}); }, view.satp.raw, view.priv == Priv::U,
                 view.sum, view.mxr, gva.raw, what(access), ref::Config{false, options_.svpbmt, options_.svnapot});
@@ -226,6 +270,7 @@ class RandomGuest {
             }
         }
         std::vector<Result> results;
+        certain_ = true;
         std::vector<std::pair<unsigned, unsigned>> choices;  // (taken, of) for each read of the walk
         do {
             unsigned depth = 0;
@@ -240,6 +285,7 @@ class RandomGuest {
                     if (!replaced && std::ranges::find(values, value) == values.end()) values.push_back(value);
                 }
                 if (depth == choices.size()) choices.push_back({0, static_cast<unsigned>(values.size())});
+                certain_ &= values.size() == 1;
                 return values[choices[depth++].first];
             };
             const ref::Result r =
@@ -272,12 +318,14 @@ class RandomGuest {
     ShadowOptions options_;
     SatpMode mode_;
     std::mt19937_64 random_;
-    u64 now_ = 0;
+    u64 now_ = 1;
     unsigned step_ = 0;
+    bool certain_ = false;                                 ///< the last judgement had no stale entry to consider
     std::map<u64, std::vector<std::pair<u64, u64>>> log_;  ///< address: (time, value) of each store
     std::map<u64, Space> spaces_;                          ///< by satp
     std::map<std::pair<unsigned, u64>, u64> known_;        ///< by vCPU and ASID: satp last used
     std::vector<Shadow::View> views_;
+    std::vector<Gva> hot_;  ///< addresses that the guest cares about
 };
 
 MachineConfig config(SatpMode host, u32 pages, auto... set) {
@@ -305,7 +353,7 @@ TEST_P(ShadowRandom, OnlyLegalOutcomes) {
     for (u64 seed = 1; seed <= 12 && !HasFailure(); ++seed) {
         SCOPED_TRACE(testing::Message() << GetParam().name << ", seed " << seed);
         RandomGuest guest(GetParam(), seed);
-        guest.run(1500);
+        guest.run(4000);
     }
 }
 
