@@ -17,7 +17,9 @@ class Platform : public Host {
     /// back with the frame; pc is where it trapped.
     [[nodiscard]] virtual TrapInfo enter(VcpuFrame& frame, u64 host_satp) = 0;
     /// Discharges a flush that the shadow MMU owes.
-    virtual void flush(const TlbFlush& flush) = 0;
+    void flush(const TlbFlush& owed) {
+        if (owed.kind != TlbFlush::Kind::None) perform(owed);
+    }
     /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
     /// none.
     virtual void set_timer(u64 deadline) = 0;
@@ -31,6 +33,7 @@ class Platform : public Host {
     virtual void fence_i() = 0;
 
   protected:
+    virtual void perform(const TlbFlush& flush) = 0;
     ~Platform() = default;
 };
 

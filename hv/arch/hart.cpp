@@ -124,7 +124,7 @@ TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
     return trap;
 }
 
-void Hart::flush(const TlbFlush& flush) {
+void Hart::perform(const TlbFlush& flush) {
     switch (flush.kind) {
         case TlbFlush::Kind::None: return;
         case TlbFlush::Kind::Page: return sfence_page(flush.va.raw);

@@ -32,7 +32,6 @@ class Hart final : public Platform {
     void start();
 
     TrapInfo enter(VcpuFrame& frame, u64 host_satp) override;
-    void flush(const TlbFlush& flush) override;
     void set_timer(u64 deadline) override;
     u64 timebase_hz() const override { return timebase_hz_; }
     u64 take_interrupts() override;
@@ -47,6 +46,7 @@ class Hart final : public Platform {
     void write_user_csr(CsrNo number, u64 value) override;
 
   private:
+    void perform(const TlbFlush& flush) override;
     void arm(u64 deadline);
 
     HartAbilities abilities_;
