@@ -20,16 +20,22 @@ struct SbiCall {
     [[nodiscard]] u32 arg32(unsigned n) const { return static_cast<u32>(arg(n)); }
 };
 
-/// How a call ends: by returning `ret` in a0 and a1, or, where `instead` is set, in that way with no register written.
+/// How a call ends: by returning a0 and a1, or, where `instead` is set, in that way with no register written.
 struct SbiReply {
-    sbi::Ret ret;
+    i64 a0 = 0;  ///< an Error, or what a legacy call returns
+    u64 a1 = 0;  ///< left alone by legacy calls
     std::optional<Outcome> instead;
 
-    SbiReply(sbi::Error error) : ret{error, 0} {}    // NOLINT(google-explicit-constructor): handlers return errors
-    SbiReply(Outcome outcome) : instead(outcome) {}  // NOLINT(google-explicit-constructor): or outcomes
+    SbiReply(sbi::Error error) : a0(static_cast<i64>(error)) {}  // NOLINT(google-explicit-constructor): handlers return
+    SbiReply(Outcome outcome) : instead(outcome) {}              // NOLINT(google-explicit-constructor): one of these
     [[nodiscard]] static SbiReply value(u64 value) {
         SbiReply reply{sbi::Error::Success};
-        reply.ret.value = value;
+        reply.a1 = value;
+        return reply;
+    }
+    [[nodiscard]] static SbiReply legacy(i64 result) {
+        SbiReply reply{sbi::Error::Success};
+        reply.a0 = result;
         return reply;
     }
 };
@@ -37,7 +43,6 @@ struct SbiReply {
 SbiReply sbi_rfence(const SbiCall& call);
 SbiReply sbi_hsm(const SbiCall& call);
 SbiReply sbi_debug_console(const SbiCall& call);
-/// Puts into `ret.error` what goes to a0: legacy calls return a bare long.
 SbiReply sbi_legacy(const SbiCall& call);
 
 /// The harts that a hart mask names (SBI 2.0, 3.1), all of them existing.

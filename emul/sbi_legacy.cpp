@@ -8,23 +8,21 @@ namespace {
 using sbi::Error;
 using sbi::Ext;
 
-[[nodiscard]] SbiReply plain(i64 a0) { return static_cast<Error>(a0); }
-
 SbiReply putchar(const SbiCall& call) {
     const u8 byte = static_cast<u8>(call.arg(0));
     if (call.backend.console_write({&byte, 1}) == 0) return Outcome::retry();
-    return plain(0);
+    return SbiReply::legacy(0);
 }
 
 SbiReply getchar(const SbiCall& call) {
     u8 byte = 0;
-    return plain(call.backend.console_read({&byte, 1}) == 1 ? byte : -1);
+    return SbiReply::legacy(call.backend.console_read({&byte, 1}) == 1 ? byte : -1);
 }
 
 SbiReply clear_ipi(const SbiCall& call) {
     const bool was_pending = call.hart.sip.get(Sip::SSIP) != 0;
     call.hart.sip.set(Sip::SSIP, 0);
-    return plain(was_pending);
+    return SbiReply::legacy(was_pending);
 }
 
 /// Acts on each hart of the bit vector that a0 points to in the guest's virtual memory; a null pointer means all, as
@@ -43,7 +41,7 @@ SbiReply for_each_hart(const SbiCall& call, Action&& action) {
         }
         HartSet::existing(mask, first, count).for_each(action);
     }
-    return plain(0);
+    return SbiReply::legacy(0);
 }
 
 SbiReply remote_sfence(const SbiCall& call, std::optional<u16> asid) {
@@ -59,7 +57,7 @@ SbiReply remote_sfence(const SbiCall& call, std::optional<u16> asid) {
 SbiReply sbi_legacy(const SbiCall& call) {
     SbiBackend& backend = call.backend;
     switch (static_cast<Ext>(call.eid)) {
-        case Ext::LegacySetTimer: backend.set_timer(call.self, call.arg(0)); return plain(0);
+        case Ext::LegacySetTimer: backend.set_timer(call.self, call.arg(0)); return SbiReply::legacy(0);
         case Ext::LegacyPutchar: return putchar(call);
         case Ext::LegacyGetchar: return getchar(call);
         case Ext::LegacyClearIpi: return clear_ipi(call);

@@ -111,8 +111,8 @@ Outcome sbi_call(GuestHart& hart, unsigned self, SbiBackend& backend) {
     const Extension* extension = find_extension(call.eid);
     const SbiReply reply = extension ? extension->handler(call) : SbiReply{Error::NotSupported};
     if (reply.instead) return *reply.instead;
-    hart.set_x(kA0, static_cast<u64>(reply.ret.error));
-    if (!is_legacy(call.eid)) hart.set_x(kA1, reply.ret.value);
+    hart.set_x(kA0, static_cast<u64>(reply.a0));
+    if (!is_legacy(call.eid)) hart.set_x(kA1, reply.a1);
     return Outcome::advance(kEcallBytes);
 }
 
