@@ -19,6 +19,10 @@ void Console::service() {
     terminal_.service();
     if (client_ == nullptr) return;
     client_->resume_output();
+    deliver();
+}
+
+void Console::deliver() {
     while (const auto byte = get()) {
         if (client_->type(*byte)) continue;
         waiting_ = byte;

@@ -31,6 +31,10 @@ class Console final : public TextSink {
     /// Moves bytes both ways as far as they go. To be called when the terminal interrupts, and now and then when it
     /// never does.
     void service();
+    /// Offers the client again what it had no room for, and what was typed after it.
+    void offer_input() {
+        if (waiting_ && client_ != nullptr) deliver();
+    }
     void write(std::string_view text) override;
     void drain() { terminal_.drain(); }
     [[nodiscard]] bool needs_polling() const { return !terminal_.interrupts(); }
@@ -38,6 +42,8 @@ class Console final : public TextSink {
     [[nodiscard]] std::optional<u8> get();
 
   private:
+    void deliver();
+
     Terminal& terminal_;
     ConsoleClient* client_ = nullptr;
     std::optional<u8> waiting_;  ///< a key that the client had no room for

@@ -47,7 +47,10 @@ void Machine::run_until_exit(Vcpu& vcpu) {
     choose_translation(vcpu, platform_);
     const TrapInfo trap = platform_.enter(vcpu.frame, vcpu.host_satp);
     vcpu.stats.record(hart.pc, trap.scause.raw, trap.stval);
-    vcpu.stats.tally(handle_exit(vcpu, trap));
+    const ExitReason reason = handle_exit(vcpu, trap);
+    vcpu.stats.tally(reason);
+    // The guest may just have read a byte, and made room for the next.
+    if (reason == ExitReason::Mmio) console_.offer_input();
     if (trap.scause.is_interrupt()) serve_interrupts();
 }
 

@@ -3,36 +3,12 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <string>
+
+#include "tests/hv/fake_terminal.hpp"
 
 namespace uc {
 namespace {
-
-// A terminal with room for `room` bytes, which service() empties onto `out`.
-struct FakeTerminal final : Terminal {
-    std::string out;
-    std::string buffer;
-    std::deque<u8> typed;
-    usize room = 4;
-    bool put(u8 byte) override {
-        if (buffer.size() == room) return false;
-        buffer += static_cast<char>(byte);
-        return true;
-    }
-    std::optional<u8> get() override {
-        if (typed.empty()) return std::nullopt;
-        const u8 byte = typed.front();
-        typed.pop_front();
-        return byte;
-    }
-    void service() override {
-        out += buffer;
-        buffer.clear();
-    }
-    void drain() override { service(); }
-    bool interrupts() const override { return true; }
-};
 
 struct FakeClient final : ConsoleClient {
     std::string got;
@@ -47,9 +23,8 @@ struct FakeClient final : ConsoleClient {
 };
 
 TEST(Console, KeepsTheLogOnLinesOfItsOwn) {
-    FakeTerminal terminal;
+    test::FakeTerminal terminal;
     Console console(terminal);
-    terminal.room = 100;
     for (const char c : std::string("login: ")) EXPECT_TRUE(console.put(static_cast<u8>(c)));
     console.write("[uc] hello\n");
     console.write("[uc] again\n");
@@ -58,7 +33,8 @@ TEST(Console, KeepsTheLogOnLinesOfItsOwn) {
 }
 
 TEST(Console, GuestOutputWaitsAndTheLogDoesNotLoseAnything) {
-    FakeTerminal terminal;
+    test::FakeTerminal terminal;
+    terminal.room = 4;
     Console console(terminal);
     std::string sent;
     for (const char c : std::string("abcdef")) {
@@ -71,11 +47,11 @@ TEST(Console, GuestOutputWaitsAndTheLogDoesNotLoseAnything) {
 }
 
 TEST(Console, OffersAKeyAgainInOrder) {
-    FakeTerminal terminal;
+    test::FakeTerminal terminal;
     FakeClient client;
     Console console(terminal);
     console.attach(&client);
-    for (const char c : std::string("abcdef")) terminal.typed.push_back(static_cast<u8>(c));
+    terminal.type("abcdef");
     console.service();
     EXPECT_EQ(client.got, "abc");
     console.service();
@@ -84,6 +60,26 @@ TEST(Console, OffersAKeyAgainInOrder) {
     console.service();
     EXPECT_EQ(client.got, "abcdef");
     EXPECT_EQ(client.resumed, 3);
+}
+
+TEST(Console, OffersTheRestOnceTheClientHasRoomWithoutTheTerminal) {
+    test::FakeTerminal terminal;
+    FakeClient client;
+    Console console(terminal);
+    console.attach(&client);
+    terminal.type("abcdef");
+    console.service();
+    client.room = 5;
+    console.offer_input();
+    EXPECT_EQ(client.got, "abcde");
+    console.attach(nullptr);
+    console.offer_input();
+    EXPECT_EQ(client.got, "abcde");
+    console.attach(&client);
+    client.room = 10;
+    console.offer_input();
+    EXPECT_EQ(client.got, "abcdef");
+    EXPECT_EQ(client.resumed, 1);
 }
 
 }  // namespace
