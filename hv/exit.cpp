@@ -14,9 +14,9 @@ namespace uc {
 
 namespace {
 
-// Follows up what an emulated instruction changed outside GuestHart. A change of privilege, SUM or MXR needs nothing
-// here: the run loop compares them before every entry, and looks for deliverable interrupts too.
-ExitReason follow_up(Vcpu& vcpu, const Effect& effect) {
+// Follows up what an emulated instruction changed outside GuestHart. A change of privilege, SUM, MXR or interrupt
+// enables needs nothing: the run loop compares them before every entry.
+[[gnu::noinline]] ExitReason follow_up(Vcpu& vcpu, const Effect& effect) {
     Guest& guest = *vcpu.guest;
     switch (effect.kind) {
         case Effect::Kind::Fence:
@@ -24,13 +24,8 @@ ExitReason follow_up(Vcpu& vcpu, const Effect& effect) {
             return ExitReason::Fence;
         case Effect::Kind::Satp: vcpu.translation_stale = true; return ExitReason::Satp;
         case Effect::Kind::Wait: vcpu.waiting = true; return ExitReason::Wfi;
-        case Effect::Kind::Timer: guest.update_timer(vcpu); return ExitReason::Csr;
-        case Effect::Kind::None:
-        case Effect::Kind::View:
-        case Effect::Kind::Interrupts:
-        case Effect::Kind::Counters: break;
+        default: guest.update_timer(vcpu); return ExitReason::Csr;
     }
-    return ExitReason::Csr;
 }
 
 ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
@@ -50,7 +45,13 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     commit(hart, step.outcome);
     if (step.outcome.kind == Outcome::Kind::Inject) return ExitReason::Illegal;
     if (step.outcome.kind == Outcome::Kind::Jump) return ExitReason::Sret;
-    return step.effect.kind == Effect::Kind::None ? ExitReason::Csr : follow_up(vcpu, step.effect);
+    switch (step.effect.kind) {
+        case Effect::Kind::Fence:
+        case Effect::Kind::Satp:
+        case Effect::Kind::Wait:
+        case Effect::Kind::Timer: return follow_up(vcpu, step.effect);
+        default: return ExitReason::Csr;
+    }
 }
 
 ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
@@ -70,10 +71,11 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     // Not a load or store of the standard encodings: another hart changed the instruction, or an extension accessed
     // memory in a way that no device takes.
     commit(hart, insn ? access_device(hart, guest.platform(), guest.bus(), *insn, gpa, gva) : Outcome::inject(fault));
+    guest.poll_devices();
     return ExitReason::Mmio;
 }
 
-ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
+[[gnu::noinline]] ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
     Guest& guest = *vcpu.guest;
     const auto result = guest.shadow().handle_fault(vcpu.id, vcpu.view(), gva, access);
     guest.platform().flush(result.flush);

@@ -18,16 +18,17 @@ u8 translation_key(const GuestHart& hart) {
     return static_cast<u8>((hart.sstatus.raw & kMask) >> (Sstatus::SUM.lsb - 1)) | static_cast<u8>(hart.priv);
 }
 
-// Chooses the shadow root again when what it depends on has changed.
-void choose_translation(Vcpu& vcpu, Platform& platform) {
-    const u8 key = translation_key(vcpu.hart());
-    if (key == vcpu.translation_key && !vcpu.translation_stale) [[likely]]
-        return;
+// Chooses the shadow root again, because what it depends on has changed.
+[[gnu::noinline]] void change_translation(Vcpu& vcpu, u8 key, Platform& platform) {
     const auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
     platform.flush(activation.flush);
     vcpu.host_satp = activation.host_satp;
     vcpu.translation_key = key;
     vcpu.translation_stale = false;
+}
+
+[[gnu::noinline]] void deliver_interrupt(Vcpu& vcpu) {
+    if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
 }
 
 // A vCPU in wfi goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
@@ -41,10 +42,10 @@ void wake_if_pending(Vcpu& vcpu) {
 // One trip into the guest and back: the hot path.
 void Machine::run_until_exit(Vcpu& vcpu) {
     GuestHart& hart = vcpu.hart();
-    if ((vcpu.pending() & hart.sie.raw) != 0) {
-        if (const auto irq = next_irq(hart, vcpu.pending())) inject(hart, *irq);
-    }
-    choose_translation(vcpu, platform_);
+    if ((vcpu.pending() & hart.sie.raw) != 0) [[unlikely]]
+        deliver_interrupt(vcpu);
+    const u8 key = translation_key(hart);
+    if (key != vcpu.translation_key || vcpu.translation_stale) change_translation(vcpu, key, platform_);
     const TrapInfo trap = platform_.enter(vcpu.frame, vcpu.host_satp);
     vcpu.stats.record(hart.pc, trap.scause.raw, trap.stval);
     const ExitReason reason = handle_exit(vcpu, trap);

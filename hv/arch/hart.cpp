@@ -76,6 +76,7 @@ HartAbilities probe_hart(bool named_sstc) {
 
 void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz) {
     abilities_ = abilities;
+    change_privilege(GuestHart{});
     sbi_time_ = sbi_time;
     timebase_hz_ = timebase_hz;
     arm(~0ull);
@@ -90,37 +91,35 @@ void Hart::route_terminal(const PlicContext& plic, unsigned source, Terminal& te
 
 void Hart::start() { csr_write<CsrNo::sie>(kOurInterrupts); }
 
+// A guest's kernel has the counters and cache operations that firmware grants us; its user what the kernel grants. What
+// the kernel writes to these CSRs takes effect when it returns to its user, so looking at each change of privilege is
+// enough.
+void Hart::change_privilege(const GuestHart& hart) {
+    constexpr u64 kKernelEnvcfg = Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask;
+    const bool user = hart.priv == Priv::U;
+    privilege_ = hart.priv;
+    csr_write<CsrNo::scounteren>(user ? hart.scounteren.raw : kAllCounters);
+    if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(user ? hart.senvcfg.raw : kKernelEnvcfg);
+}
+
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
 TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
     GuestHart& hart = frame.hart;
-    if (host_satp != satp_) {
+    if (host_satp != satp_) [[unlikely]] {
         satp_ = host_satp;
         csr_write<CsrNo::satp>(host_satp);
     }
-    // A guest's kernel has the counters and cache operations that firmware grants us; its user what the kernel grants.
-    const bool user = hart.priv == Priv::U;
-    const u64 scounteren = user ? hart.scounteren.raw : kAllCounters;
-    if (scounteren != scounteren_) {
-        scounteren_ = scounteren;
-        csr_write<CsrNo::scounteren>(scounteren);
-    }
-    if (abilities_.envcfg) {
-        constexpr u64 kKernel = Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask;
-        const u64 senvcfg = user ? hart.senvcfg.raw : kKernel;
-        if (senvcfg != senvcfg_) {
-            senvcfg_ = senvcfg;
-            csr_write<CsrNo::senvcfg>(senvcfg);
-        }
-    }
+    if (hart.priv != privilege_) [[unlikely]]
+        change_privilege(hart);
     const u64 wanted = hart.sstatus.raw & kExtensionState;
-    if (wanted != (sstatus_ & kExtensionState)) {
+    if (wanted != extension_state_) [[unlikely]] {
         csr_clear<CsrNo::sstatus>(kExtensionState & ~wanted);
         csr_set<CsrNo::sstatus>(wanted);
     }
     uc_enter_guest(&frame);
     const TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
-    sstatus_ = trap.sstatus.raw;
-    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | (sstatus_ & kExtensionState);
+    extension_state_ = trap.sstatus.raw & kExtensionState;
+    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
     return trap;
 }
 

@@ -47,6 +47,7 @@ class Hart final : public Platform {
 
   private:
     void perform(const TlbFlush& flush) override;
+    void change_privilege(const GuestHart& hart);
     void arm(u64 deadline);
 
     HartAbilities abilities_;
@@ -55,11 +56,10 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     Terminal* terminal_ = nullptr;
-    u64 armed_ = ~0ull;  ///< the deadline the hardware has
-    u64 satp_ = 0;       ///< last written, as are the next three
-    u64 scounteren_ = ~0ull;
-    u64 senvcfg_ = ~0ull;
-    u64 sstatus_ = ~0ull;
+    u64 armed_ = ~0ull;         ///< the deadline the hardware has
+    u64 satp_ = 0;              ///< last written
+    u64 extension_state_ = 0;   ///< FS and VS as the hart has them
+    Priv privilege_ = Priv::S;  ///< of the guest that scounteren and senvcfg are set for
 };
 
 /// The machine's goldfish RTC.
