@@ -107,7 +107,7 @@ void asids(SatpMode mode, u64 first, u64 second) {
 /// 2 MiB as one leaf, as a table of 4 KiB leaves with one of them different, and back.
 void superpages(SatpMode mode, u64 other) {
     Space space(mode);
-    const u64 big = kRam + 64 * kMiB;
+    const u64 big = kRam + 96 * kMiB;
     for (u64 offset = 0; offset < kSize2M; offset += kPageSize) at(big + offset) = offset;
     volatile u64& pte = space.entry(kVa, 1);
     u64 good = 0;

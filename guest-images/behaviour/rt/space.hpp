@@ -14,9 +14,9 @@ inline constexpr u64 kRam = 0x80000000;
 
 constexpr u64 make_pte(u64 pa, u64 flags) { return pa >> 12 << 10 | flags; }
 
-/// A zeroed page, never returned. Comes from RAM behind the image; at most kPoolPages.
+/// A zeroed page, never returned. Comes from RAM behind the image; at most kPoolPages (64 MiB).
 u64 new_page();
-inline constexpr u64 kPoolPages = 1024;
+inline constexpr u64 kPoolPages = 16384;
 
 /// One tree of page tables. It maps the first GiB of RAM at its own address for S-mode, so the runtime lives on in it.
 class Space {
