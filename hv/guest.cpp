@@ -174,7 +174,17 @@ void Guest::update_timer(Vcpu& vcpu) {
 }
 
 void Guest::poll_devices() {
-    if (rtc_) rtc_->poll();
+    if (!rtc_) return;
+    rtc_->poll();
+    const auto alarm = rtc_->deadline();
+    if (!alarm) return;
+    constexpr u64 kNsPerSecond = 1'000'000'000;
+    constexpr u64 kLongest = 3600 * kNsPerSecond;  // then it is asked for again: nothing here overflows
+    const u64 now = environment_.wall_clock->now_ns();
+    const u64 wait = std::min(*alarm > now ? *alarm - now : 0, kLongest);
+    const u64 hz = platform().timebase_hz();
+    const u64 ticks = wait / kNsPerSecond * hz + (wait % kNsPerSecond * hz + kNsPerSecond - 1) / kNsPerSecond;
+    platform().set_timer(platform().time() + ticks);
 }
 
 std::expected<Gpa, Cause> Guest::translate(const Vcpu& vcpu, Gva gva, Access access) {

@@ -72,7 +72,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     /// Brings STIP of `vcpu` up to date and asks the host for the next timer interrupt it needs.
     void update_timer(Vcpu& vcpu);
-    /// Lets time-driven devices act; to be called at each timer interrupt.
+    /// Lets time-driven devices act and asks the host for the next timer interrupt they need. To be called at each
+    /// timer interrupt and after each device access.
     void poll_devices();
     /// The moment (ticks of `time`) the guest next wants to be woken for `vcpu`.
     [[nodiscard]] u64 next_deadline(const Vcpu& vcpu) const { return vcpu.hart().stimecmp; }
