@@ -18,6 +18,37 @@ std::optional<unsigned> cell_count(const FdtNode& node, const char* name, unsign
     return *count;
 }
 
+/// Whether every property's length stays within the structure block. libfdt before 1.7 adds lengths up unchecked, and
+/// its own full check never ends on one that wraps around. The header has been checked.
+bool lengths_are_sound(Bytes tree) {
+    const Bytes block = tree.subspan(fdt_off_dt_struct(tree.data()), fdt_size_dt_struct(tree.data()));
+    const auto cell_at = [&](usize at) { return fdt32_ld(reinterpret_cast<const fdt32_t*>(block.data() + at)); };
+    constexpr usize kPropertyHeader = 12;  // tag, length, name
+    usize at = 0;
+    while (at + 4 <= block.size()) {
+        switch (cell_at(at)) {
+            case FDT_BEGIN_NODE: {
+                const std::string_view rest = as_text(block.subspan(at + 4));
+                const usize length = rest.find('\0');
+                if (length == std::string_view::npos) return false;
+                at = align_up(at + 4 + length + 1, 4);
+                break;
+            }
+            case FDT_PROP: {
+                if (block.size() - at < kPropertyHeader) return false;
+                const usize length = cell_at(at + 4);
+                if (length > block.size() - at - kPropertyHeader) return false;
+                at = align_up(at + kPropertyHeader + length, 4);
+                break;
+            }
+            case FDT_END_NODE:
+            case FDT_NOP: at += 4; break;
+            default: return cell_at(at) == FDT_END;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<u32> FdtProperty::cell() const {
@@ -131,9 +162,12 @@ std::expected<FdtNode, LoadError> open_fdt(Bytes bytes, std::string_view what) {
     const u64 total = fdt_totalsize(bytes.data());
     if (total > bytes.size()) return load_error(what, ": cut off: ", bytes.size(), " of ", total, " bytes are there");
     if (total > static_cast<u64>(std::numeric_limits<int>::max())) return load_error(what, ": larger than 2 GiB");
-    if (const int error = fdt_check_full(bytes.data(), bytes.size()); error != 0) {
-        return load_error(what, ": corrupt: ", fdt_strerror(error));
-    }
+    // Earlier versions do not tell the length of the structure block; nothing has written them for many years.
+    if (fdt_version(bytes.data()) < 17) return load_error(what, ": version ", fdt_version(bytes.data()), " is too old");
+    int error = fdt_check_header(bytes.data());
+    if (error == 0)
+        error = lengths_are_sound(bytes) ? fdt_check_full(bytes.data(), bytes.size()) : -FDT_ERR_BADSTRUCTURE;
+    if (error != 0) return load_error(what, ": corrupt: ", fdt_strerror(error));
     return FdtNode{bytes.data(), 0};
 }
 

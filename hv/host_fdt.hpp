@@ -9,7 +9,6 @@
 #include "hv/fdt_view.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/host_range.hpp"
-#include "hv/host_range.hpp"
 #include "hv/isa_set.hpp"
 #include "hv/load_error.hpp"
 #include "isa/csr.hpp"

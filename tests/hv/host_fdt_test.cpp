@@ -284,6 +284,16 @@ TEST(HostFdt, CorruptionStaysWithinBounds) {
     }
 }
 
+// A length that leads back to the property itself: libfdt's own check of versions before 1.7 never ends on it.
+TEST(HostFdt, PropertyLengthThatWrapsAroundIsAnError) {
+    std::string bytes = compile_dts("/ { a = <1>; };").string();
+    const auto at = bytes.find(std::string("\0\0\0\3\0\0\0\4", 8));
+    ASSERT_NE(at, std::string::npos);
+    bytes.replace(at + 4, 4, "\xff\xff\xff\xf4");
+    HostMachine m;
+    EXPECT_EQ(error_of(read_host_fdt(Blob(bytes).bytes(), m)), "device tree: corrupt: FDT_ERR_BADSTRUCTURE");
+}
+
 TEST(HostFdt, RejectsWhatIsNoTree) {
     HostMachine m;
     EXPECT_EQ(error_of(read_host_fdt({}, m)), "device tree: only 0 bytes");
