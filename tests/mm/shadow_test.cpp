@@ -60,9 +60,7 @@ class ShadowTest : public testing::Test {
         const auto entry = shadow().lookup(v, gva);
         return entry ? entry->level : 9;
     }
-    void TearDown() override {
-        EXPECT_TRUE(shadow().check_invariants());
-    }
+    void TearDown() override { EXPECT_TRUE(shadow().check_invariants()); }
 
     std::unique_ptr<FakeMachine> machine_;
 };
@@ -320,15 +318,19 @@ TEST_F(ShadowTest, DeviceWritesToTablesCountFromTheNextFence) {
 /// due.
 TEST_F(ShadowTest, AReusedTableIsFreshInASpaceThatNeverSawIt) {
     start(config());
-    set(2, 1, 0);
-    set(3, 0, leaf(kRam, kUser));
     set(4, 0, 0);
-    ASSERT_EQ(user(Gva{0}, Access::Load), Result::Ok);
+    for (unsigned i = 0; i < 2; ++i) {
+        set(3, i, leaf(kRam, kUser));
+        ASSERT_EQ(user(Gva{i * kPageSize}, Access::Load), Result::Ok);
+    }
     const auto other = view(Priv::U, false, 4, 2);
     ASSERT_EQ(machine_->access(0, other, Gva{0}, Access::Load).kind, Result::Inject);
-    kernel_store(3, 0, leaf(kRam + kPageSize, kUser));
+    for (unsigned i = 0; i < 2; ++i) kernel_store(3, i, leaf(kRam + (i + 1) * kPageSize, kUser));
     kernel_store(4, 0, pointer(2));
-    EXPECT_EQ(machine_->access(0, other, Gva{0}, Access::Load).gpa, kRam + kPageSize);
+    for (unsigned i = 0; i < 2; ++i) {
+        const Gva gva{i * kPageSize};
+        EXPECT_EQ(machine_->access(0, other, gva, Access::Load).gpa, kRam + (i + 1) * kPageSize) << "page " << i;
+    }
 }
 
 TEST_F(ShadowTest, ASpaceNewToItsAsidSeesFreshTables) {
