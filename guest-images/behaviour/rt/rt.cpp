@@ -136,7 +136,7 @@ void put(Ended ended) {
 
 void end_line() {
     put_raw('\n');
-    line[line_length - 1] = '\n';
+    line[line_length - 1] = '\n';  // also where the line was cut
     console_write(line, line_length);
     line_length = 0;
 }

@@ -138,8 +138,8 @@ void put(u64 value);  ///< hexadecimal
 void put(Dec value);
 void put(Ended ended);
 void end_line();
-/// One line. Integers print in hexadecimal. Lines that two correct machines may print differently begin with `machine:
-/// `.
+/// One line; integers print in hexadecimal. What two correct machines may print differently is marked by MachineLines
+/// or begins with `machine: ` itself.
 template <class... T>
 void say(const T&... parts) {
     (put(parts), ...);
@@ -156,10 +156,10 @@ class MachineLines {
   private:
     bool before_;
 };
+void count_failure();
 /// Part of the verdict: a false condition is said and makes the guest fail.
 template <class... T>
 bool expect(bool ok, const T&... what) {
-    extern void count_failure();
     if (!ok) {
         count_failure();
         say("  UNEXPECTED: ", what...);
