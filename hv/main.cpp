@@ -17,6 +17,9 @@
 
 namespace uc {
 
+/// Where a debugger finds the guests (tools/gdb).
+[[gnu::used]] constinit Machine* the_machine = nullptr;
+
 namespace {
 
 using namespace arch;
@@ -46,9 +49,6 @@ struct Hypervisor {
 };
 
 constinit Hypervisor hv;
-
-/// Where a debugger finds the guests (tools/gdb).
-[[gnu::used]] constinit Machine* the_machine = nullptr;
 
 [[noreturn]] void die(std::string_view line) {
     log_error("{}", line);

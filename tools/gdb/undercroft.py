@@ -3,6 +3,7 @@
 
   uc-start                 run to uc_main and move the symbols to where the image runs
   uc-guest-symbols FILE [OFFSET]   add a guest kernel's symbols (OFFSET: run address less link address)
+  uc-exit                  run until the guest traps: QEMU shows the hypervisor's memory only while it runs
   uc-vcpu [GUEST [VCPU]]   a vCPU: its registers and virtual CSRs
   uc-exits [N]             the last exits of vCPU 0
   uc-walk VA               what the guest's own tables say of VA
@@ -34,7 +35,7 @@ def u64(value):
 
 
 def guest(index=0):
-    machine = gdb.parse_and_eval("uc::(anonymous namespace)::the_machine")
+    machine = gdb.parse_and_eval("uc::the_machine")
     if int(machine) == 0:
         raise gdb.GdbError("no guests yet: continue first")
     guests = machine["guests_"]
@@ -62,7 +63,10 @@ class Command(gdb.Command):
         super().__init__(self.NAME, gdb.COMMAND_USER)
 
     def invoke(self, argument, from_tty):
-        self.run(gdb.string_to_argv(argument))
+        try:
+            self.run(gdb.string_to_argv(argument))
+        except gdb.MemoryError as error:
+            raise gdb.GdbError(f"{error} (if this is guest code: uc-exit first)") from None
 
 
 class Start(Command):
@@ -90,6 +94,16 @@ class GuestSymbols(Command):
     def run(self, argv):
         offset = f" -o {argv[1]}" if len(argv) > 1 else ""
         gdb.execute(f"add-symbol-file {argv[0]}{offset}")
+
+
+class Exit(Command):
+    """uc-exit: run until the guest traps, and stop in the hypervisor before the exit is handled."""
+
+    NAME = "uc-exit"
+
+    def run(self, argv):
+        gdb.execute("thbreak uc::handle_exit")
+        gdb.execute("continue")
 
 
 class Vcpu(Command):
@@ -122,7 +136,7 @@ class Exits(Command):
         stats = vcpu()["stats"]
         ring = stats["ring"]["_M_elems"]
         total = u64(stats["exits"])
-        size = ring.type.range()[1] + 1
+        size = ring.type.strip_typedefs().range()[1] + 1
         count = min(int(argv[0]) if argv else 16, total, size)
         for number in range(total - count, total):
             record = ring[number % size]
@@ -172,6 +186,6 @@ class WalkShadow(Command):
         paging.show(va, u64(vcpu()["host_satp"]), read)
 
 
-for command in (Start, GuestSymbols, Vcpu, Exits, WalkGuest, WalkShadow):
+for command in (Start, GuestSymbols, Exit, Vcpu, Exits, WalkGuest, WalkShadow):
     command()
-print("Undercroft: uc-start, uc-guest-symbols, uc-vcpu, uc-exits, uc-walk, uc-shadow (see docs/debugging.md)")
+print("Undercroft: uc-start, uc-guest-symbols, uc-exit, uc-vcpu, uc-exits, uc-walk, uc-shadow (see docs/debugging.md)")
