@@ -43,7 +43,8 @@ void sweep(const char* name, CsrNo csr, u64 restore, u64 compared = ~0ull) {
 bool has_vector() { return exec(Priv::S, {csr_insn(Csrrs, CsrNo::vlenb, a0, 0)}, {}, Sstatus::VS.mask).completed(); }
 
 void show_sstatus() {
-    const u64 before = csr_read<CsrNo::sstatus>();
+    // How firmware leaves FS and VS is its own business.
+    const u64 before = csr_read<CsrNo::sstatus>() & ~(Sstatus::FS.mask | Sstatus::VS.mask | Sstatus::SD.mask);
     // UXL may be writable; without V, VS may be too (3.1.6.6).
     const u64 ours = ~Sstatus::UXL.mask & (has_vector() ? ~0ull : ~Sstatus::VS.mask);
     sweep("sstatus", CsrNo::sstatus, before, ours);
