@@ -3,7 +3,7 @@
 """Starts Undercroft in QEMU with a guest: what `make qemu` runs. Settings come from the environment:
 
 GUEST      linux (default), the name of one of our own guests (minikernel, ...), or a file: .its, .itb, Image, ELF, raw
-SMP, MEM   harts and memory of the host machine (1, 1G)        CPU, MACHINE  its processor and board (rv64, virt)
+SMP, MEM   harts and memory of the host machine (1, 2G)        CPU, MACHINE  its processor and board (rv64, virt)
 BIOS, QEMU firmware and emulator (default, qemu-system-riscv64)   QEMU_ARGS  more arguments for QEMU
 APPEND     "HYPERVISOR OPTIONS -- GUEST BOOTARGS", or bootargs alone     DEBUG  1: wait for gdb on port 1234
 """
@@ -29,7 +29,7 @@ class Machine:
     name: str = "virt"
     cpu: str = ""
     smp: int = 1
-    memory: str = "1G"
+    memory: str = "2G"
     bios: str = "default"
     qemu: str = "qemu-system-riscv64"
     extra: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Machine:
         if setting("DEBUG", "0") != "0":
             extra += ["-s", "-S"]
         # The boards of the sifive_u family have a monitor core without S-mode as hart 0.
-        return cls(name, setting("CPU", ""), int(setting("SMP", "2" if name == "sifive_u" else "1")), setting("MEM", "1G"),
+        return cls(name, setting("CPU", ""), int(setting("SMP", "2" if name == "sifive_u" else "1")), setting("MEM", "2G"),
                    setting("BIOS", "default"), setting("QEMU", "qemu-system-riscv64"), tuple(extra))
 
 

@@ -3,7 +3,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 import re
@@ -166,12 +165,6 @@ def guest(name: str) -> pathlib.Path:
     if not found:
         raise Failure(f"the guest {name} has not been built")
     return found[0]
-
-
-def behaviour_guests() -> list[dict]:
-    """What guest-images/behaviour/list.json says of each one-behaviour guest."""
-    catalogue = ROOT / "guest-images" / "behaviour" / "list.json"
-    return json.loads(catalogue.read_text()) if catalogue.exists() else []
 
 
 def run_one(entry: Test) -> str:
