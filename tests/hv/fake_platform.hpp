@@ -78,8 +78,9 @@ class FakePlatform final : public Platform {
     void wait() override {
         ++waits;
         if (!events.empty()) {
-            events.front()();
+            const auto event = std::move(events.front());
             events.pop_front();
+            event();
         } else if (deadline != ~0ull) {
             now = std::max(now, deadline);
         } else {
