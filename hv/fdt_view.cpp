@@ -14,8 +14,7 @@ std::optional<unsigned> cell_count(const FdtNode& node, const char* name, unsign
     const std::optional<FdtProperty> property = node.property(name);
     if (!property) return otherwise;
     const std::optional<u32> count = property->cell();
-    if (!count || *count > 2) return std::nullopt;
-    return *count;
+    return count && *count <= 2 ? count : std::nullopt;
 }
 
 /// Whether every property's length stays within the structure block. libfdt before 1.7 adds lengths up unchecked, and
