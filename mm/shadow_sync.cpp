@@ -48,7 +48,7 @@ TlbFlush Shadow::repair(u32 page, Gva va) {
         if (ShadowTables::is_foreign(host) || entry_holds(page, index, host)) return flush;
         tables_.drop(page, index);
         ++stats_.drops;
-        flush = host.is_leaf() ? TlbFlush::page(va) : TlbFlush::all();
+        flush = flush_for(page, host, va);
     }
     if (level == 0) prefill_entry(page, index);
     return flush;
@@ -95,7 +95,7 @@ TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16
     if (aliased) {
         for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) repair_bucket(bucket);
     } else {
-        for (unsigned level = 0; level < host_levels_; ++level) repair_bucket(ShadowTables::bucket_of(level, *va));
+        for (unsigned level = 0; level < host_levels_; ++level) repair_bucket(tables_.bucket_of(level, *va));
     }
     return flush;
 }

@@ -79,8 +79,9 @@ class ShadowTables {
     static constexpr unsigned kBucketsPerLevel = 32;
     static constexpr unsigned kBuckets = 5 * kBucketsPerLevel;
     /// Where a page at `level` that translates `va` is listed. Higher levels have higher buckets.
-    [[nodiscard]] static constexpr unsigned bucket_of(unsigned level, Gva va) {
-        return level * kBucketsPerLevel + static_cast<unsigned>(va.raw >> level_shift(level + 1)) % kBucketsPerLevel;
+    [[nodiscard]] unsigned bucket_of(unsigned level, Gva va) const {
+        const u64 region = (va.raw & va_mask_) >> level_shift(level + 1);
+        return level * kBucketsPerLevel + static_cast<unsigned>(region % kBucketsPerLevel);
     }
     [[nodiscard]] u32 first_unsync(unsigned bucket) const { return unsync_[bucket]; }
     [[nodiscard]] u32 unsync_pages() const { return unsync_count_; }

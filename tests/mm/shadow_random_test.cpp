@@ -21,6 +21,7 @@ struct Scenario {
     const char* name;
     MachineConfig machine;
     SatpMode guest_mode = SatpMode::Sv39;
+    bool tidy = false;  ///< each table has one place in one tree, so that no table is reached at two addresses
 };
 
 class RandomGuest {
@@ -29,6 +30,7 @@ class RandomGuest {
         : machine_(with_seed(scenario.machine, seed)),
           options_(scenario.machine.options),
           mode_(scenario.guest_mode),
+          tidy_(scenario.tidy),
           random_(seed) {
         const unsigned top = levels(mode_) - 1;
         const u64 base = align_down(FakeMachine::kRamBase.raw, level_size(top));
@@ -36,7 +38,7 @@ class RandomGuest {
             set(table(t) + kLinearSlot * 8, (base >> 2) | 0xc7);  // D A W R V, supervisor
         }
         for (unsigned t = 0; t < kTables; ++t) {
-            for (unsigned index : kIndices) set(table(t) + index * 8, any_entry(t));
+            for (unsigned index : kIndices) set(table(t) + index * 8, any_entry(t, index));
         }
         for (unsigned i = 0; i < 16; ++i) hot_.push_back(any_address());
         for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) views_.push_back({});
@@ -116,23 +118,34 @@ class RandomGuest {
         constexpr std::array<u64, 8> useful{0xdf, 0xcf, 0xc7, 0xd7, 0xdb, 0x5f, 0x4f, 0xc9};
         return (gpa.raw >> 2) | (pick(4) == 0 ? (random_() & 0xff) | 1 : useful[pick(useful.size())]);
     }
-    /// An entry fit for a table's place, or, now and then, anything.
-    u64 any_entry(unsigned t) {
+    /// The table to link at an index of a table; none in a tidy guest unless that is its one place.
+    std::optional<unsigned> table_below(unsigned t, unsigned index) {
+        if (tidy_) {
+            if (t >= kMiddle) return index == 0 ? std::optional{t + kLeaves - kMiddle} : std::nullopt;
+            return index < 2      ? std::optional{kMiddle + index}
+                   : index == 511 ? std::optional{kMiddle + 2}
+                                  : std::nullopt;
+        }
+        // Deeper guests reuse the middle tables for their additional levels.
+        const bool is_last = t >= kMiddle && pick(levels(mode_) - 2) == 0;
+        return is_last ? kLeaves + pick(kTables - kLeaves) : kMiddle + pick(kLeaves - kMiddle);
+    }
+    /// An entry fit for its place, or, now and then, anything.
+    u64 any_entry(unsigned t, unsigned index) {
         const u64 odd = pick(50);
-        if (odd == 0) return random_();
-        if (odd <= 2) return 0;
-        if (odd == 3) return pointer(pick(kTables));
-        if (odd == 4) return pointer(pick(kTables)) | (random_() & 0xff);
+        if (!tidy_) {
+            if (odd == 0) return random_();
+            if (odd == 1) return pointer(pick(kTables));
+            if (odd == 2) return pointer(pick(kTables)) | (random_() & 0xff);
+        }
+        if (odd == 3 || odd == 4) return 0;
         if (odd == 5) return (u64{1} << 63) | leaf(table(0) + 0x8000);  // Svnapot
         if (odd == 6) return (u64{1} << 61) | leaf(FakeMachine::kRamBase + pick(1024) * kPageSize);
         if (odd == 7) return leaf(Gpa{0x1000'0000});
         if (odd == 8) return leaf(table(pick(kTables)));
         if (odd == 9) return leaf(FakeMachine::kRamBase + pick(3) * 2 * kMiB + (pick(8) == 0 ? kPageSize : 0));
-        if (t < kMiddle) return pointer(kMiddle + pick(kLeaves - kMiddle));
-        // Deeper guests reuse the middle tables for their additional levels.
-        if (t < kLeaves)
-            return pointer(pick(levels(mode_) - 2) == 0 ? kLeaves + pick(kTables - kLeaves) : kMiddle + pick(3));
-        return leaf(FakeMachine::kRamBase + pick(64) * kPageSize);
+        const auto below = t < kLeaves ? table_below(t, index) : std::nullopt;
+        return below ? pointer(*below) : leaf(FakeMachine::kRamBase + pick(64) * kPageSize);
     }
     Shadow::View any_view(Satp satp) {
         return {.satp = satp, .priv = pick(2) ? Priv::S : Priv::U, .sum = pick(2) != 0, .mxr = pick(4) == 0};
@@ -142,7 +155,7 @@ class RandomGuest {
     void store_entry() {
         const unsigned t = pick(kTables);
         const unsigned index = t < kRoots ? any_root_index() : kIndices[pick(3)];
-        store(table(t) + index * 8, any_entry(t));
+        store(table(t) + index * 8, any_entry(t, index));
     }
 
     /// Walks its own tables for an address as a kernel does, and puts in what is missing.
@@ -159,8 +172,8 @@ class RandomGuest {
             const PteKind kind = classify(Pte{{machine_.peek(at)}}, level, false, false);
             if (kind == PteKind::Leaf && level > 0) return;
             if (kind == PteKind::Invalid) {
-                const unsigned next = level == 1 ? kLeaves + pick(3) : kMiddle + pick(3);
-                store(at, level == 0 ? leaf(FakeMachine::kRamBase + pick(64) * kPageSize) : pointer(next));
+                const auto below = level > 0 && t < kLeaves ? table_below(t, index) : std::nullopt;
+                store(at, below ? pointer(*below) : leaf(FakeMachine::kRamBase + pick(64) * kPageSize));
             }
             t = static_cast<unsigned>(Pte{{machine_.peek(at)}}.get(Pte::PPN) - kFirstTable.frame());
         }
@@ -202,7 +215,8 @@ class RandomGuest {
         if (!in_table(result.gpa)) {
             machine_.poke(result.gpa, random_());
         } else if (result.gpa.page_offset() != kLinearSlot * 8) {
-            set(result.gpa, any_entry(pick(kTables)));
+            const u64 offset = result.gpa - kFirstTable;
+            set(result.gpa, any_entry(static_cast<unsigned>(offset / kPageSize), offset % kPageSize / 8));
         }
     }
 
@@ -317,6 +331,7 @@ class RandomGuest {
     FakeMachine machine_;
     ShadowOptions options_;
     SatpMode mode_;
+    bool tidy_;
     std::mt19937_64 random_;
     u64 now_ = 1;
     unsigned step_ = 0;
@@ -361,6 +376,8 @@ INSTANTIATE_TEST_SUITE_P(
     Machines, ShadowRandom,
     testing::Values(Scenario{"Plain", config(SatpMode::Sv39, 64, kNoPrefill, kPlainTlb)},
                     Scenario{"Sv39OnSv39", config(SatpMode::Sv39, 64)},
+                    Scenario{"Tidy", config(SatpMode::Sv39, 64), SatpMode::Sv39, true},
+                    Scenario{"TidyOnSv57", config(SatpMode::Sv57, 48), SatpMode::Sv39, true},
                     Scenario{"Sv39OnSv48", config(SatpMode::Sv48, 64, kFewAsids)},
                     Scenario{"Sv39OnSv57", config(SatpMode::Sv57, 64, kSvade)},
                     Scenario{"Sv48OnSv48", config(SatpMode::Sv48, 64, kNoAsids), SatpMode::Sv48},
