@@ -9,7 +9,7 @@ export GUEST SMP MEM CPU MACHINE BIOS QEMU QEMU_ARGS APPEND DEBUG
 .PHONY: help all qemu test bench gdb format format-check lint clean FORCE
 
 help: ## List these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 	@echo 'make qemu takes GUEST (linux, minikernel, FILE), SMP, MEM, CPU, MACHINE, BIOS, QEMU, QEMU_ARGS, APPEND, DEBUG=1.'
 
 all: $(BUILD)/build.ninja ## Build the hypervisor and its guests
@@ -19,7 +19,7 @@ qemu: all ## Boot a guest (GUEST=linux) in Undercroft in QEMU; Ctrl-A X leaves
 	@tools/setup.sh run
 	@tools/run_qemu.py
 
-test: all $(BUILD_CLANG)/build.ninja ## Run the host tests under GCC and Clang, then boot guests
+test: all $(BUILD_CLANG)/build.ninja ## Run the host tests under GCC and Clang, fuzz briefly, boot guests
 	@tools/setup.sh run
 	@tools/test.py $(BUILD) $(BUILD_CLANG)
 
@@ -54,4 +54,4 @@ $(BUILD)/build.ninja: FORCE
 
 $(BUILD_CLANG)/build.ninja: FORCE
 	@tools/setup.sh build test
-	@test -f $@ || CXX_FOR_BUILD=clang++-19 meson setup $(BUILD_CLANG) --cross-file cross/riscv64.ini
+	@test -f $@ || CXX_FOR_BUILD=clang++-19 meson setup $(BUILD_CLANG) --cross-file cross/riscv64.ini -Dfuzz=true

@@ -190,6 +190,10 @@ LoadStatus read_guest(FdtNode images, FdtNode node, GuestConfig& guest) {
     if (guest.name.empty() || guest.name.size() > kMaxNameLength) {
         return load_error(where.view(), ": a name has 1 to ", kMaxNameLength, " characters");
     }
+    constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-@";
+    if (guest.name.find_first_not_of(kNameCharacters) != std::string_view::npos) {
+        return load_error(where.view(), ": a name has letters, digits and any of ,._+-@");
+    }
     LoadStatus status = node.for_each_property(
         [&](const FdtProperty& property) { return read_property(images, property, where, guest); });
     if (!status) return status;

@@ -2,6 +2,7 @@
 #include "hv/guest.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "hv/sha256.hpp"
@@ -40,6 +41,8 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
                           memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
     }
 
+    // Whatever was there before is nobody's business any more.
+    std::memset(memory.pointer(*ram), 0, config.memory);
     std::byte* at = memory.pointer(*rest);
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
@@ -96,6 +99,7 @@ LoadStatus Guest::start() {
 
     // A new Shadow over the whole pool: nothing of the old tables is reachable, once the hardware has forgotten them
     // too.
+    platform().park();
     shadow_.reset();
     pool_.emplace(std::span{environment_.memory->pointer(pool_range_.base), pool_range_.size}, pool_range_.base);
     shadow_.emplace(ram_, *pool_, shadow_options(), metadata_);

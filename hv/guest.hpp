@@ -2,7 +2,6 @@
 #pragma once
 // A guest: its memory, its devices, its vCPUs, and its life from creation to its end.
 
-#include <memory>
 #include <span>
 
 #include "emul/features.hpp"
@@ -88,6 +87,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     // ConsoleClient
     bool type(u8 byte) override { return uart_.receive(byte); }
+    /// Passes on what the guest's UART still holds; true when nothing is left.
+    [[nodiscard]] bool drain_output() { return uart_.drain(); }
     void resume_output() override { uart_.drain(); }
 
   private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a guest's SBI calls and devices ask of it.
 
+#include <algorithm>
+
 #include "emul/trap.hpp"
 #include "hv/guest.hpp"
 
@@ -48,7 +50,11 @@ sbi::Error Guest::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
     return sbi::Error::Success;
 }
 
-void Guest::hart_stop(unsigned vcpu) { vcpus_[vcpu].state = sbi::hsm::Stopped; }
+void Guest::hart_stop(unsigned vcpu) {
+    vcpus_[vcpu].state = sbi::hsm::Stopped;
+    const auto stopped = [](const Vcpu& v) { return v.state == sbi::hsm::Stopped; };
+    if (std::all_of(vcpus_.begin(), vcpus_.end(), stopped)) fail("its last hart has stopped");
+}
 
 void Guest::hart_suspend(unsigned vcpu, bool retentive) {
     vcpus_[vcpu].waiting = true;

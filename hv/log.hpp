@@ -11,7 +11,8 @@
 namespace uc {
 
 /// How much the hypervisor says: a level shows itself and everything above it.
-enum class LogLevel : u8 { Error, Warn, Info, Debug };
+/// What stands under Always was asked for, or is relied on by scripts.
+enum class LogLevel : u8 { Always, Error, Warn, Info, Debug };
 
 /// Where finished text goes.
 class TextSink {
@@ -70,6 +71,10 @@ void log_line(LogLevel level, std::string_view format, const Args&... args) {
         const LogArg list[] = {LogArg(args)...};
         the_log.line(level, format, list);
     }
+}
+template <class... Args>
+void log_always(std::string_view format, const Args&... args) {
+    log_line(LogLevel::Always, format, args...);
 }
 template <class... Args>
 void log_error(std::string_view format, const Args&... args) {

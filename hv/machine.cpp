@@ -97,19 +97,20 @@ bool Machine::anyone_running() const {
 }
 
 void Machine::end_or_restart(Guest& guest) {
+    while (!guest.drain_output()) console_.service();
     if (options_.stats) print_stats(guest);
     switch (guest.state()) {
         case GuestState::Reboot:
-            log_info("{}: reboot", guest.name());
+            log_always("{}: reboot", guest.name());
             if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
             arm_timer();
             if (guest.state() == GuestState::Running) return;
             [[fallthrough]];
         case GuestState::Failed:
-            log_info("{}: failed: {}", guest.name(), guest.fail_reason());
+            log_always("{}: failed: {}", guest.name(), guest.fail_reason());
             end_ = MachineEnd::Failure;
             return;
-        default: log_info("{}: shutdown", guest.name());
+        default: log_always("{}: shutdown", guest.name());
     }
 }
 
@@ -117,13 +118,13 @@ void Machine::print_stats(Guest& guest) const {
     for (const Vcpu& vcpu : guest.vcpus()) {
         for (usize i = 0; i < kExitReasons; ++i) {
             if (vcpu.stats.count[i] == 0) continue;
-            log_info("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
+            log_always("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
         }
     }
     const ShadowStats& s = guest.shadow().stats();
-    log_info("{}: shadow fills {} prefills {} spurious {} unsyncs {} resyncs {} drops {} reclaims {} pages {}",
-             guest.name(), s.fills, s.prefills, s.spurious, s.unsyncs, s.resyncs, s.drops, s.reclaims,
-             guest.shadow().pages_in_use());
+    log_always("{}: shadow fills {} prefills {} spurious {} unsyncs {} resyncs {} drops {} reclaims {} pages {}",
+               guest.name(), s.fills, s.prefills, s.spurious, s.unsyncs, s.resyncs, s.drops, s.reclaims,
+               guest.shadow().pages_in_use());
 }
 
 MachineEnd Machine::run() {

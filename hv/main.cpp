@@ -25,7 +25,8 @@ namespace {
 using namespace arch;
 
 constexpr u64 kMostFdt = 4 * kMiB;
-constexpr u64 kOpenSbi = 1;  // SBI implementation id
+constexpr u64 kLeastFdt = 40;  // its header
+constexpr u64 kOpenSbi = 1;    // SBI implementation id
 constexpr u64 kOpenSbiPrints =
     0x1'0006;  // from OpenSBI 1.6 on, illegal SYSTEM instructions that it bounces are reported
 
@@ -69,16 +70,28 @@ void use_terminal(Terminal& terminal) {
 
 Bytes bytes_at(HostRange range) { return {reinterpret_cast<const std::byte*>(physmap(range.base).raw), range.size}; }
 
+// What boot stages left for us must lie where the physmap shows it.
+void require_reachable(std::string_view what, HostRange range) {
+    if (range.base >= arch::window.physmap_base && range.end() <= physmap_end() && range.base <= range.end()) return;
+    log_error("{} at {} to {} is out of reach: only {} to {} is mapped", what, range.base, range.end(),
+              arch::window.physmap_base, physmap_end());
+    power_off(true);
+}
+
 void read_machine(u64 fdt_address) {
+    if (fdt_address == 0) die("firmware passed no device tree");
+    require_reachable("the device tree", {Hpa{fdt_address}, kLeastFdt});
     // The header's second word is the length (Devicetree Specification 0.4, 5.2), big-endian.
     const auto* header = reinterpret_cast<const u32*>(physmap(Hpa{fdt_address}).raw);
     const u64 size = std::byteswap(header[1]);
-    if (fdt_address == 0 || size > kMostFdt) die("firmware passed no device tree");
+    if (size < kLeastFdt || size > kMostFdt) die("what firmware passed is no device tree");
     hv.fdt = {Hpa{fdt_address}, size};
     must(read_host_fdt(bytes_at(hv.fdt), hv.machine));
 }
 
 void map_memory() {
+    require_reachable("the device tree", hv.fdt);
+    if (hv.machine.initrd) require_reachable("the payload", *hv.machine.initrd);
     hv.memory = HostMemory(physmap(Hpa{0}).raw);
     collect_memory(hv.machine, hv.fdt, hv.memory);
     if (!build_host_map(hv.machine, hv.fdt, hv.memory, hv.map))
@@ -113,7 +126,7 @@ void choose_terminal() {
     }
     use_terminal(*terminal);
     PlicContext plic;
-    plic.init(plic_base, *me->plic_context);
+    plic.init(plic_base, *me->plic_context, hv.machine.plic->sources);
     hv.hart.route_terminal(plic, wanted->irq, *terminal);
     terminal->enable_interrupts();
 }
@@ -231,7 +244,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     const HostHart* me = hv.machine.hart(hart_id);
     if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
     hv.abilities = probe_hart(me->isa.has("sstc"));
-    hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz);
+    hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz, hv.map.satp());
     find_devices();
     choose_terminal();
     log_machine();

@@ -20,6 +20,8 @@ class Platform : public Host {
     void flush(const TlbFlush& owed) {
         if (owed.kind != TlbFlush::Kind::None) perform(owed);
     }
+    /// Leaves the tables of the guest that ran last for the hypervisor's own: they are about to go away.
+    virtual void park() = 0;
     /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
     /// none.
     virtual void set_timer(u64 deadline) = 0;

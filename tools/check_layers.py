@@ -22,7 +22,7 @@ ALLOWED = {
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)')
 ASM = re.compile(r"\b(?:asm|__asm__)\b\s*(?:volatile\b\s*)?\(|\bcsr[rwsc]i?\b")
-HOSTED = {"string", "vector", "iostream", "map", "memory_resource", "thread", "mutex", "functional", "cstdio", "cstdlib", "cmath"}
+HOSTED = {"string", "memory", "vector", "iostream", "map", "memory_resource", "thread", "mutex", "functional", "cstdio", "cstdlib", "cmath"}
 LINE_LIMIT = 500
 
 
@@ -39,14 +39,14 @@ def violations(path: pathlib.Path):
     if "SPDX-License-Identifier: MIT" not in lines[0]:
         yield f"{name}:1: no SPDX line"
     for number, line in enumerate(lines, 1):
-        code = line.split("//")[0]
+        code = re.sub(r'"[^"]*"', '""', line).split("//")[0]
         if match := INCLUDE.match(line):
             quoted, angled = match.groups()
             if quoted and folder_of_include(quoted) not in ALLOWED[home]:
                 yield f"{name}:{number}: {home}/ may not include {quoted}"
             if angled in HOSTED:
                 yield f"{name}:{number}: <{angled}> is not freestanding"
-        elif home not in ("hv/arch",) and path.suffix != ".S" and ASM.search(code) and '"' not in code:
+        elif home not in ("hv/arch",) and path.suffix != ".S" and ASM.search(code):
             yield f"{name}:{number}: asm or CSR access outside hv/arch/"
 
 

@@ -78,7 +78,8 @@ def compile_its(source: pathlib.Path) -> pathlib.Path:
 def payload(guest: str, append: str) -> tuple[pathlib.Path, str]:
     """Returns the file to pass as -initrd for `guest`, and what remains of `append` for -append."""
     if guest == "linux":
-        options, _, bootargs = f" {append} ".rpartition(" -- ")
+        before, separator, after = f" {append} ".partition(" -- ")
+        options, bootargs = (before, after) if separator else ("", before)
         return build_linux(BUILD, f"{LINUX_BOOTARGS} {bootargs}".strip())["itb"], options.strip()
     own = sorted(BUILD.glob(f"guest-images/*/{guest}.elf"))
     file = own[0] if own else pathlib.Path(guest)

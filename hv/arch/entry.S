@@ -130,6 +130,8 @@ uc_trap_entry:
      * stack of their own and reported. sscratch holds the interrupted a0. */
     .type uc_host_trap, @function
 uc_host_trap:
+    lla a0, uc_trap_again
+    csrw stvec, a0
     lla a0, uc_emergency_stack_top - 256
     sd ra, FRAME_X(1)(a0)
     sd sp, FRAME_X(2)(a0)
@@ -168,6 +170,17 @@ uc_host_trap:
 1:  wfi
     j 1b
     .size uc_host_trap, . - uc_host_trap
+
+    /* A trap while one is being reported: nothing can be trusted any more but the firmware. SRST: shutdown, system failure. */
+    .balign 4
+uc_trap_again:
+    li a7, 0x53525354
+    li a6, 0
+    li a0, 0
+    li a1, 1
+    ecall
+1:  wfi
+    j 1b
 
     .section .stacks, "aw", @nobits
     .balign 4096

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Offsets into uc::VcpuFrame, shared by entry.S and the static_asserts in platform.cpp. */
+/* Offsets into uc::VcpuFrame, shared by entry.S and the static_asserts in hart.cpp. */
 #ifndef UC_HV_ARCH_FRAME_OFFSETS_H
 #define UC_HV_ARCH_FRAME_OFFSETS_H
 

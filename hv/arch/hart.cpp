@@ -74,8 +74,9 @@ HartAbilities probe_hart(bool named_sstc) {
     return a;
 }
 
-void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz) {
+void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp) {
     abilities_ = abilities;
+    host_satp_ = satp_ = host_satp;
     change_privilege(GuestHart{});
     sbi_time_ = sbi_time;
     timebase_hz_ = timebase_hz;
@@ -95,11 +96,13 @@ void Hart::start() { csr_write<CsrNo::sie>(kOurInterrupts); }
 // the kernel writes to these CSRs takes effect when it returns to its user, so looking at each change of privilege is
 // enough.
 void Hart::change_privilege(const GuestHart& hart) {
-    constexpr u64 kKernelEnvcfg = Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask;
     const bool user = hart.priv == Priv::U;
+    Senvcfg senvcfg{{user ? hart.senvcfg.raw : Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask}};
+    // cbo.inval must not uncover what memory held before it was zeroed for this guest: it flushes instead.
+    if (senvcfg.get(Senvcfg::CBIE) != 0) senvcfg.set(Senvcfg::CBIE, 1);
     privilege_ = hart.priv;
     csr_write<CsrNo::scounteren>(user ? hart.scounteren.raw : kAllCounters);
-    if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(user ? hart.senvcfg.raw : kKernelEnvcfg);
+    if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(senvcfg.raw);
 }
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
@@ -132,6 +135,12 @@ void Hart::perform(const TlbFlush& flush) {
     }
 }
 
+void Hart::park() {
+    satp_ = host_satp_;
+    csr_write<CsrNo::satp>(host_satp_);
+    sfence_all();
+}
+
 void Hart::arm(u64 deadline) {
     armed_ = deadline;
     if (abilities_.sstc) {
@@ -158,7 +167,7 @@ u64 Hart::take_interrupts() {
     }
     if ((pending & irq_bit(Irq::SSI)) != 0) csr_clear<CsrNo::sip>(irq_bit(Irq::SSI));
     if ((pending & irq_bit(Irq::SEI)) != 0) {
-        while (const unsigned source = plic_.claim()) {
+        if (const unsigned source = plic_.claim()) {  // if others wait, the line stays up
             if (source == terminal_source_) terminal_->service();
             plic_.complete(source);
         }

@@ -25,13 +25,15 @@ struct HartAbilities {
 
 class Hart final : public Platform {
   public:
-    void init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz);
+    /// `host_satp`: the hypervisor's own tables, in use now.
+    void init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp);
     /// External interrupts of `source` at `plic` are the terminal's.
     void route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal);
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
     TrapInfo enter(VcpuFrame& frame, u64 host_satp) override;
+    void park() override;
     void set_timer(u64 deadline) override;
     u64 timebase_hz() const override { return timebase_hz_; }
     u64 take_interrupts() override;
@@ -56,7 +58,8 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     Terminal* terminal_ = nullptr;
-    u64 armed_ = ~0ull;         ///< the deadline the hardware has
+    u64 armed_ = ~0ull;  ///< the deadline the hardware has
+    u64 host_satp_ = 0;
     u64 satp_ = 0;              ///< last written
     u64 extension_state_ = 0;   ///< FS and VS as the hart has them
     Priv privilege_ = Priv::S;  ///< of the guest that scounteren and senvcfg are set for

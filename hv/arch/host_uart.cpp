@@ -2,6 +2,8 @@
 #include "hv/arch/host_uart.hpp"
 
 #include "hv/arch/sbi_call.hpp"
+#include "hv/arch/symbols.hpp"
+#include "hv/arch/window.hpp"
 
 namespace uc::arch {
 
@@ -35,7 +37,7 @@ void HostUart::service() {
 }
 
 void HostUart::drain() {
-    while (!to_send_.empty()) refill();
+    while (!to_send_.empty() || !idle()) refill();
 }
 
 void HostUart::enable_interrupts() {
@@ -48,7 +50,7 @@ constexpr unsigned kData = 0, kIer = 1, kFcr = 2, kMcr = 4, kLsr = 5;
 constexpr u8 kIerReceive = 1, kIerTransmit = 2;
 constexpr u8 kFcrEnable = 1;
 constexpr u8 kMcrOut2 = 8;  // gates the interrupt line on PC-like parts
-constexpr u8 kLsrData = 1, kLsrHoldingEmpty = 0x20;
+constexpr u8 kLsrData = 1, kLsrHoldingEmpty = 0x20, kLsrEmpty = 0x40;
 constexpr unsigned kFifo = 16;
 }  // namespace reg16550
 
@@ -86,6 +88,8 @@ void Uart16550Terminal::send(u8 byte) {
     --room_;
 }
 
+bool Uart16550Terminal::idle() { return (read(reg16550::kLsr) & reg16550::kLsrEmpty) != 0; }
+
 std::optional<u8> Uart16550Terminal::receive() {
     if ((read(reg16550::kLsr) & reg16550::kLsrData) == 0) return std::nullopt;
     return read(reg16550::kData);
@@ -96,7 +100,7 @@ void Uart16550Terminal::set_interrupts(bool transmit) {
 }
 
 namespace sifive {
-constexpr unsigned kTxData = 0x00, kRxData = 0x04, kTxCtrl = 0x08, kRxCtrl = 0x0c, kIe = 0x10;
+constexpr unsigned kTxData = 0x00, kRxData = 0x04, kTxCtrl = 0x08, kRxCtrl = 0x0c, kIe = 0x10, kIp = 0x14;
 constexpr u32 kFull = 1u << 31, kEmpty = 1u << 31;
 constexpr u32 kEnable = 1;
 constexpr u32 kWatermarkOne = 1u << 16;  // interrupt when fewer than one entry waits to be sent
@@ -117,6 +121,9 @@ void SifiveUartTerminal::init(Hva base) {
 bool SifiveUartTerminal::can_send() { return (reg(sifive::kTxData) & sifive::kFull) == 0; }
 void SifiveUartTerminal::send(u8 byte) { reg(sifive::kTxData) = byte; }
 
+// The nearest this UART tells: its queue is below the watermark of one.
+bool SifiveUartTerminal::idle() { return (reg(sifive::kIp) & sifive::kIeTransmit) != 0; }
+
 std::optional<u8> SifiveUartTerminal::receive() {
     const u32 value = reg(sifive::kRxData);
     if ((value & sifive::kEmpty) != 0) return std::nullopt;
@@ -128,13 +135,20 @@ void SifiveUartTerminal::set_interrupts(bool transmit) {
 }
 
 bool SbiTerminal::put(u8 byte) {
-    if (dbcn_) return sbi_call(sbi::Ext::Dbcn, sbi::dbcn::WriteByte, byte).error == sbi::Error::Success;
+    // A console that refuses for good must not stop the hypervisor: the legacy call has no errors.
+    if (dbcn_ && sbi_call(sbi::Ext::Dbcn, sbi::dbcn::WriteByte, byte).error == sbi::Error::Success) return true;
     sbi_call(sbi::Ext::LegacyPutchar, 0, byte);
     return true;
 }
 
 void SbiTerminal::service() {
-    // Legacy getchar serves both kinds: DBCN's read wants a physical buffer and gains nothing for single keys.
+    if (dbcn_) {
+        const u64 offset = reinterpret_cast<u64>(buffer_.data()) - reinterpret_cast<u64>(uc_image_start);
+        const auto ret = sbi_call(sbi::Ext::Dbcn, sbi::dbcn::Read, buffer_.size(), (window.image + offset).raw, 0);
+        if (ret.error != sbi::Error::Success) return;
+        for (u64 i = 0; i < ret.value && i < buffer_.size(); ++i) received_.push(buffer_[i]);
+        return;
+    }
     while (!received_.full()) {
         const auto ret = sbi_call(sbi::Ext::LegacyGetchar, 0);
         const auto byte = static_cast<i64>(ret.error);

@@ -21,6 +21,8 @@ class HostUart : public Terminal {
     ~HostUart() = default;
     [[nodiscard]] virtual bool can_send() = 0;
     virtual void send(u8 byte) = 0;
+    /// Whether the last bit has left.
+    [[nodiscard]] virtual bool idle() = 0;
     [[nodiscard]] virtual std::optional<u8> receive() = 0;
     /// Receive interrupts always, transmit interrupts when `transmit`.
     virtual void set_interrupts(bool transmit) = 0;
@@ -42,6 +44,7 @@ class Uart16550Terminal final : public HostUart {
   protected:
     bool can_send() override;
     void send(u8 byte) override;
+    bool idle() override;
     std::optional<u8> receive() override;
     void set_interrupts(bool transmit) override;
 
@@ -62,6 +65,7 @@ class SifiveUartTerminal final : public HostUart {
   protected:
     bool can_send() override;
     void send(u8 byte) override;
+    bool idle() override;
     std::optional<u8> receive() override;
     void set_interrupts(bool transmit) override;
 
@@ -83,6 +87,7 @@ class SbiTerminal final : public Terminal {
 
   private:
     ByteRing<1024> received_;
+    std::array<u8, 64> buffer_{};  ///< for DBCN's reads
     bool dbcn_ = false;
 };
 

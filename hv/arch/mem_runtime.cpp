@@ -46,6 +46,10 @@ void* memset(void* to, int value, std::size_t n) {
     const auto byte = static_cast<unsigned char>(value);
     for (; n != 0 && !both_aligned(d, d); --n) *d++ = static_cast<char>(byte);
     const Word word = 0x0101'0101'0101'0101ull * byte;
+    for (; n >= 64; n -= 64, d += 64) {
+        auto* words = reinterpret_cast<Word*>(d);
+        words[0] = words[1] = words[2] = words[3] = words[4] = words[5] = words[6] = words[7] = word;
+    }
     for (; n >= 8; n -= 8, d += 8) *reinterpret_cast<Word*>(d) = word;
     while (n-- != 0) *d++ = static_cast<char>(byte);
     return to;

@@ -3,15 +3,16 @@
 
 namespace uc::arch {
 
-void PlicContext::init(Hva base, unsigned context) {
+void PlicContext::init(Hva base, unsigned context, unsigned sources) {
     base_ = base;
     context_ = context;
+    for (unsigned word = 0; word <= sources / 32; ++word) enable_word(32 * word) = 0;
     reg(context_base()) = 0;  // threshold: let every priority through
 }
 
 void PlicContext::enable(unsigned source) {
     reg(4ull * source) = 1;  // priority
-    volatile u32& word = reg(0x2000 + 0x80ull * context_ + source / 32 * 4);
+    volatile u32& word = enable_word(source);
     word = word | 1u << source % 32;
 }
 

@@ -68,6 +68,7 @@ class FakePlatform final : public Platform {
         script.pop_front();
         return stay(frame.hart);
     }
+    void park() override {}
     void set_timer(u64 at) override { deadline = std::min(deadline, at); }
     u64 timebase_hz() const override { return 10'000'000; }
     u64 take_interrupts() override {

@@ -105,6 +105,30 @@ def minikernel_reboots(bench: Bench) -> None:
             console.expect(r"^\[uc\] guest0: reboot$")
 
 
+# li a7, SRST; li a6, 0; li a0, cold reboot; li a1, 0; ecall
+REBOOT = struct.pack("<6I", 0x535258B7, 0x3548889B, 0x00000813, 0x00100513, 0x00000593, 0x00000073)
+
+
+@test(["noh", "u54"], tags=["reboot"])
+def untranslated_reboots(bench: Bench) -> None:
+    """A guest that never turns translation on runs on the very tables that its reboot gives up."""
+    with bench.inside(bench.write("reboot.bin", REBOOT)) as console:
+        for _ in range(50):
+            console.expect(r"^\[uc\] guest0: reboot$")
+
+
+# li a7, HSM; li a6, stop; ecall
+STOP = struct.pack("<4I", 0x004858B7, 0x34D8889B, 0x00100813, 0x00000073)
+
+
+@test(["noh"], tags=["end"])
+def last_hart_stops(bench: Bench) -> None:
+    """A guest without a hart that runs has ended, and not well."""
+    with bench.inside(bench.write("stop.bin", STOP)) as console:
+        console.expect(r"^\[uc\] guest0: failed: its last hart has stopped$")
+        bench.end(console, status=1)
+
+
 @test(["rv64"], tags=["recursion", "long"])
 def recursion(bench: Bench) -> None:
     """Undercroft inside Undercroft, and the minikernel inside that, says what it says on the bare machine."""
@@ -128,7 +152,7 @@ def recursion(bench: Bench) -> None:
 
 def system_reset(reason: int) -> bytes:
     """A raw kernel that asks SBI to shut down with `reason` (SBI 2.0, 10.1: 0 none, 1 system failure)."""
-    return struct.pack("<6I", 0x535258b7, 0x35488893,     # li a7, "SRST"
+    return struct.pack("<6I", 0x535258b7, 0x3548889B,     # li a7, "SRST"
                        0x00000813, 0x00000513,            # li a6, 0 (system_reset); li a0, 0 (shutdown)
                        reason << 20 | 0x00000593,         # li a1, reason
                        0x00000073)                        # ecall
