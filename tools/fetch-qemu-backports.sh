@@ -18,6 +18,7 @@ fill() {
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 export LD_LIBRARY_PATH="$here/usr/lib/TRIPLET:$here/usr/lib:$here/lib/TRIPLET"
+export QEMU_MODULE_DIR="$here/usr/lib/TRIPLET/qemu"
 exec "$here/usr/bin/qemu-system-riscv64" -L "$here/usr/share/qemu" "$@"
 END
   sed -i "s/TRIPLET/$(gcc -print-multiarch)/g" qemu-system-riscv64
