@@ -188,6 +188,24 @@ TEST_F(ShadowTest, FencesOweWhatChangedAndNothingElse) {
     EXPECT_EQ(user(Gva{0x2000}, Access::Load), Result::Inject);
 }
 
+/// What a TLB holds under a second address would outlive the entry, and the fence of that address would find nothing to
+/// drop.
+TEST_F(ShadowTest, AFenceOfOneOfSeveralAddressesFlushesAll) {
+    start(config());
+    set(2, 1, pointer(3));
+    set(3, 0, leaf(kRam, kUser));
+    ASSERT_EQ(user(Gva{0}, Access::Load), Result::Ok);
+    ASSERT_EQ(user(Gva{2 * kMiB}, Access::Load), Result::Ok);
+    kernel_store(3, 0, leaf(kRam + kPageSize, kUser));
+    EXPECT_EQ(shadow().fence(Gva{0}, {}), TlbFlush::all()) << "a table in two places";
+    kernel_store(1, 1, 0);
+    ASSERT_EQ(machine_->access(0, view(), kLinear + 2 * kMiB, Access::Load).kind, Result::Inject);
+    kernel_store(1, 1, leaf(kRam + 2 * kMiB, 0xc7));
+    ASSERT_EQ(machine_->access(0, view(), kLinear + 2 * kMiB, Access::Load).kind, Result::Ok);
+    kernel_store(1, 1, 0);
+    EXPECT_EQ(shadow().fence(kLinear + 2 * kMiB, {}), TlbFlush::all()) << "a superpage";
+}
+
 TEST_F(ShadowTest, SuperpagesStayWholeUntilATableLiesInside) {
     start(config());
     const Gva high = kLinear + 2 * kMiB;
