@@ -92,6 +92,8 @@ u32 Shadow::make_page(PageKey key, TlbFlush& flush) {
             // of one address dropped what was also cached under another.
             tables_.protect(key.frame());
             flush.merge(TlbFlush::all());
+            // Other harts may store through their TLBs until that flush: compare once more before trusting the table.
+            if (vcpus_.size() > 1) tables_.mark_unsync(page);
         }
         return page;
     }

@@ -54,8 +54,9 @@ struct ShadowStats {
     u64 asid_rollovers = 0;
 };
 
-/// Shadow page tables of one guest, shared by its vCPUs. Every method is called under the guest's lock; memory of the
-/// guest itself may change at any time. Nothing is allocated outside the pool and the metadata given at construction.
+/// Shadow page tables of one guest, shared by its vCPUs. Every method is called under the guest's lock, and the flush
+/// it returns is discharged before the lock is released; memory of the guest itself may change at any time. Nothing is
+/// allocated outside the pool and the metadata given at construction.
 class Shadow {
   public:
     /// What the hardware must show while a vCPU runs: part of its architectural state.
@@ -194,7 +195,7 @@ class Shadow {
     [[nodiscard]] TlbFlush repair(u32 page, Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
     [[nodiscard]] TlbFlush refresh_below(u32 page);
-    [[nodiscard]] TlbFlush settle(u64 frame);
+    [[nodiscard]] TlbFlush settle(u64 frame, u32& again);
     [[nodiscard]] TlbFlush sync_all();
     [[nodiscard]] bool is_wanted(u32 page) const;
     void unsync(u64 frame);

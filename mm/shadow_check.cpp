@@ -53,7 +53,9 @@ bool ShadowTables::check_structure() const {
         if (page.pinned || find(page.key) != number) return false;
         const u32 table = page.key.kind() == PageKind::Table ? first_table(page.key.frame()) : kNoPage;
         table_frames += table == number;
-        if (table == kNoPage ? page.unsync : pages_[table].unsync != page.unsync) return false;
+        if (table == kNoPage ? page.unsync : pages_[table].unsync != page.unsync || pages_[table].open != page.open)
+            return false;
+        if (page.open && !page.unsync) return false;
         u32 present = 0;
         for (unsigned index = 0; index < kPtesPerTable; ++index) {
             const Pte pte = entry(number, index);

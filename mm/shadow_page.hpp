@@ -74,7 +74,8 @@ struct ShadowPage {
     u16 present = 0;  ///< entries that are not empty, the window's aside
     u8 bucket = 0;    ///< where it is listed while out of step
     bool in_use = false;
-    bool unsync = false;      ///< the guest may have changed the table unseen
+    bool unsync = false;      ///< the table may differ from what the page shows: listed in a bucket
+    bool open = false;        ///< the guest can store to the table unseen; implies unsync
     bool referenced = false;  ///< used since the clock last passed
     bool pinned = false;      ///< on the path being filled
 };

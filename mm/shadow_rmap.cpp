@@ -72,7 +72,7 @@ void ShadowTables::place(u32 number, Gva va) {
 
 bool ShadowTables::is_protected(u64 frame) const {
     const u32 table = first_table(frame);
-    return table != kNoPage && !pages_[table].unsync;
+    return table != kNoPage && !pages_[table].open;
 }
 
 void ShadowTables::protect(u64 frame) {

@@ -104,30 +104,47 @@ TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16
 /// up rather than compared.
 TlbFlush Shadow::sync_all() {
     TlbFlush flush;
+    u32 again = kNoPage;  // pages to compare once more at the next time, linked by unsync_next
     for (unsigned bucket = ShadowTables::kBuckets; bucket-- > 0 && tables_.unsync_pages() != 0;) {
         for (u32 page; (page = tables_.first_unsync(bucket)) != kNoPage;) {
-            flush.merge(settle(tables_.page(page).key.frame()));
+            flush.merge(settle(tables_.page(page).key.frame(), again));
         }
+    }
+    while (again != kNoPage) {
+        const u32 page = again;
+        again = tables_.page(page).unsync_next;
+        tables_.mark_unsync(page);
     }
     return flush;
 }
 
-TlbFlush Shadow::settle(u64 frame) {
+/// Compares the pages of one frame with it and protects it. Until the flush that this owes is acknowledged, other harts
+/// may still store to the frame through their TLBs: with several, pages whose frame was open stay listed.
+TlbFlush Shadow::settle(u64 frame, u32& again) {
+    TlbFlush flush;
+    bool was_open = false;
     u32 next = kNoPage;
-    for (u32 page = tables_.first_page(frame); page != kNoPage; page = next) {
-        next = tables_.page(page).next;
-        if (!ShadowTables::is_table_of(tables_.page(page), frame)) continue;
-        if (is_wanted(page)) {
-            static_cast<void>(refresh(page));  // covered by the flush below
-            tables_.mark_synced(page);
-        } else {
-            free_page(page);
+    for (u32 number = tables_.first_page(frame); number != kNoPage; number = next) {
+        ShadowPage& page = tables_.page(number);
+        next = page.next;
+        if (!ShadowTables::is_table_of(page, frame)) continue;
+        if (!is_wanted(number)) {
+            free_page(number);
+            flush = TlbFlush::all();
+            continue;
         }
+        flush.merge(refresh(number));
+        tables_.mark_synced(number);
+        if (page.open && vcpus_.size() > 1) {
+            page.unsync_next = again;
+            again = number;
+        }
+        was_open |= page.open;
+        page.open = false;
     }
-    if (tables_.first_table(frame) != kNoPage) {
-        tables_.protect(frame);
-        ++stats_.resyncs;
-    }
+    if (!was_open) return flush;
+    tables_.protect(frame);
+    ++stats_.resyncs;
     return TlbFlush::all();
 }
 
@@ -143,8 +160,10 @@ bool Shadow::is_wanted(u32 number) const {
 
 void Shadow::unsync(u64 frame) {
     for (u32 page = tables_.first_page(frame); page != kNoPage; page = tables_.page(page).next) {
-        const ShadowPage& p = tables_.page(page);
-        if (ShadowTables::is_table_of(p, frame) && !p.unsync) tables_.mark_unsync(page);
+        ShadowPage& p = tables_.page(page);
+        if (!ShadowTables::is_table_of(p, frame)) continue;
+        if (!p.unsync) tables_.mark_unsync(page);
+        p.open = true;
     }
     ++stats_.unsyncs;
 }

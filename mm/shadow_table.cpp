@@ -70,6 +70,7 @@ u32 ShadowTables::create(PageKey key) {
         count_table(key.frame(), +1);
     } else if (pages_[sibling].unsync) {
         mark_unsync(number);
+        page.open = pages_[sibling].open;
     }
     return number;
 }
