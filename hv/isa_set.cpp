@@ -65,7 +65,6 @@ constexpr Extension kExtensions[] = {
     {"zcb", yes},
     {"zcd", fpu},
     {"zcmop", yes},
-    {"zcmp", yes},
     {"zba", yes},
     {"zbb", yes},
     {"zbc", yes},

@@ -84,6 +84,9 @@ TlbFlush Shadow::refresh_below(u32 number) {
 TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16> asid) {
     // Shadow pages are shared by address spaces, so an entry repaired for one ASID is repaired for all.
     if (!va) return sync_all();
+    // An address that is not valid names nothing (4.2.1); repairing the one it resembles would leave that one's flush
+    // owed.
+    if (!is_canonical(va->raw, options_.window.host_mode)) return TlbFlush::none();
     TlbFlush flush;
     const bool aliased = tables_.aliased();
     const auto repair_bucket = [&](unsigned bucket) {
