@@ -24,6 +24,7 @@ LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode) {
         return load_error("guest ", config.guests[1].name, ": this version runs one guest at a time");
     }
     for (const GuestConfig& guest : config.guests) {
+        if (guest.stopped) return load_error("guest ", guest.name, ": undercroft,stopped: no other guest would run");
         if (guest.vcpus > 1) return load_error("guest ", guest.name, ": undercroft,vcpus: this version runs one vCPU");
         if (guest.mmu && *guest.mmu > host_mode) {
             return load_error("guest ", guest.name, ": undercroft,mmu: larger than the machine's translation mode");
