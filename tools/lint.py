@@ -17,7 +17,10 @@ def core_commands(build: pathlib.Path) -> list[dict]:
     """Returns the compile commands of core sources that are compiled natively; the tree also compiles them for the target."""
     chosen = []
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        source = (pathlib.Path(entry["directory"]) / entry["file"]).resolve().relative_to(ROOT)
+        source = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
+        if not source.is_relative_to(ROOT):
+            continue  # generated
+        source = source.relative_to(ROOT)
         native = "riscv64-linux-gnu" not in entry["command"].split()[0]
         if native and source.parts[0] in CORE and source.parts[:2] != ("hv", "arch"):
             chosen.append(entry)
