@@ -6,7 +6,7 @@ BUILD_CLANG := build-clang
 export GUEST SMP MEM CPU MACHINE BIOS QEMU QEMU_ARGS APPEND DEBUG
 
 .DEFAULT_GOAL := help
-.PHONY: help all qemu test bench gdb format format-check lint clean FORCE
+.PHONY: help all images qemu test bench gdb format format-check lint clean FORCE
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -15,7 +15,12 @@ help: ## List these commands
 all: $(BUILD)/build.ninja ## Build the hypervisor and its guests
 	meson compile -C $(BUILD)
 
-qemu: all ## Boot a guest (GUEST=linux) in Undercroft in QEMU; Ctrl-A X leaves
+# The tests are not waited for.
+images: $(BUILD)/build.ninja
+	meson compile -C $(BUILD) undercroft.elf undercroft.bin minikernel.elf \
+	  $(if $(GUEST),$(basename $(notdir $(wildcard guest-images/behaviour/$(GUEST).cpp))))
+
+qemu: images ## Boot a guest (GUEST=linux) in Undercroft in QEMU; Ctrl-A X leaves
 	@tools/setup.sh run
 	@tools/run_qemu.py
 
@@ -23,7 +28,7 @@ test: all $(BUILD_CLANG)/build.ninja ## Run the host tests under GCC and Clang, 
 	@tools/setup.sh run
 	@tools/test.py $(BUILD) $(BUILD_CLANG)
 
-bench: all ## Compare guests with the bare machine
+bench: images ## Compare guests with the bare machine
 	@tools/setup.sh run
 	@bench/run.py
 
