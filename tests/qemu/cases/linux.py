@@ -4,11 +4,9 @@
 import re
 
 from console import Console, Failure
-from suite import Bench, linux, test
+from suite import ALL, Bench, linux, test
 
 PROMPT = r"^guest:\S+# "
-# sifive_u on the bare machine has another UART; as a guest, Linux always sees the same one.
-VIRTS = ("rv64", "noh", "nosstc", "u54", "newer")
 
 
 def use_shell(console: Console) -> None:
@@ -39,7 +37,7 @@ def ticks(console: Console) -> int:
     return int(console.expect(r"^\s*\S+:\s+(\d+)\s.*timer.*$")[1])
 
 
-@test([*VIRTS, "smp4", "sifive_u"], tags=["linux", "matrix"])
+@test(ALL, tags=["linux", "matrix"])
 def linux_shell(bench: Bench) -> None:
     """A shell that answers, and `poweroff` ends the machine with status 0."""
     with bench.inside(linux()["itb"]) as console:
@@ -48,7 +46,7 @@ def linux_shell(bench: Bench) -> None:
         bench.shutdown(console)
 
 
-@test(["rv64", "noh"], tags=["linux", "long"])
+@test(["noh"], tags=["linux", "long"])
 def linux_workload(bench: Bench) -> None:
     """Forks, pipes, files, signals, timers: every check of the workload holds."""
     with bench.inside(linux("uc.run=workload")["itb"]) as console:
