@@ -8,6 +8,7 @@ import pathlib
 import stat
 import string
 import subprocess
+import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -105,7 +106,11 @@ def main() -> None:
     parser.add_argument("--add", type=parse_extra, action="append", default=[], metavar="FILE=PLACE",
                         help="puts another file into the guest")
     args = parser.parse_args()
-    for name, path in build(args.out, args.bootargs, args.memory, args.vcpus, dict(args.add)).items():
+    try:
+        parts = build(args.out, args.bootargs, args.memory, args.vcpus, dict(args.add))
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)  # the tool has said why
+    for name, path in parts.items():
         print(f"{name} {path}")
 
 
