@@ -155,6 +155,7 @@ void log_machine() {
     const HartAbilities& a = hv.abilities;
     log_info("mmu: {}, {} ASID bits; timer: {}, {} Hz", mode_name(arch::window.mode), a.asid_bits,
              a.sstc ? "stimecmp" : "SBI", hv.hart.timebase_hz());
+    if (!a.exact_stval) log_info("stval does not tell illegal instructions: each is fetched from the guest's memory");
     log_info("image at {}, window at {}", arch::window.image, arch::window.base);
     for (unsigned i = 0; i < hv.memory.count(); ++i) {
         const HostRange r = hv.memory.range(i);

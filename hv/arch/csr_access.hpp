@@ -47,6 +47,24 @@ template <CsrNo N>
     return value;
 }
 
+/// What stval holds after an mret, illegal in S-mode, that follows another SYSTEM instruction. For boot only, as
+/// csr_probe.
+[[nodiscard]] inline u64 stval_of_mret() {
+    u64 stval, vector;
+    asm volatile(
+        "lla %[stval], 1f\n"
+        "csrrw %[vector], stvec, %[stval]\n"
+        "csrr %[stval], sscratch\n"
+        "mret\n"
+        ".balign 4\n"
+        "1: csrr %[stval], stval\n"
+        "csrw stvec, %[vector]\n"
+        : [stval] "=&r"(stval), [vector] "=&r"(vector)
+        :
+        : "memory");
+    return stval;
+}
+
 [[gnu::always_inline]] inline void sfence_all() { asm volatile("sfence.vma" ::: "memory"); }
 [[gnu::always_inline]] inline void sfence_page(u64 va) { asm volatile("sfence.vma %0, x0" ::"r"(va) : "memory"); }
 [[gnu::always_inline]] inline void sfence_asid(u64 asid) { asm volatile("sfence.vma x0, %0" ::"r"(asid) : "memory"); }

@@ -26,6 +26,7 @@ namespace {
 constexpr u64 kExtensionState = Sstatus::FS.mask | Sstatus::VS.mask;
 constexpr u64 kOurInterrupts = irq_bit(Irq::SSI) | irq_bit(Irq::STI) | irq_bit(Irq::SEI);
 constexpr u64 kAllCounters = 0xffff'ffff;
+constexpr u64 kMret = 0x3020'0073;
 
 constexpr unsigned kFirstHpm = static_cast<unsigned>(CsrNo::hpmcounter3);
 constexpr CsrNo hpm(usize i) { return static_cast<CsrNo>(kFirstHpm + i); }
@@ -66,6 +67,7 @@ HartAbilities probe_hart(bool named_sstc) {
     a.envcfg = csr_probe<CsrNo::senvcfg>().has_value();
     a.fpu = field_is_writable(Sstatus::FS.mask);
     a.vector = field_is_writable(Sstatus::VS.mask);
+    a.exact_stval = stval_of_mret() == kMret;
     a.asid_bits = probe_asid_bits();
     a.counters = (csr_probe<CsrNo::cycle>() ? 1u : 0u) | (csr_probe<CsrNo::time>() ? 2u : 0u) |
                  (csr_probe<CsrNo::instret>() ? 4u : 0u) | probe_hpm(std::make_index_sequence<29>());
@@ -120,7 +122,10 @@ TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
         csr_set<CsrNo::sstatus>(wanted);
     }
     uc_enter_guest(&frame);
-    const TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
+    TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
+    // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
+    if (!abilities_.exact_stval && trap.scause == Scause::of(Cause::IllegalInstruction)) [[unlikely]]
+        trap.stval = 0;
     extension_state_ = trap.sstatus.raw & kExtensionState;
     hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
     return trap;

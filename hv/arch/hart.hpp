@@ -12,10 +12,11 @@ namespace uc::arch {
 
 /// What a hart can do, found by asking it (Features::counters and such are what guests may be given of it).
 struct HartAbilities {
-    bool sstc = false;    ///< stimecmp works
-    bool envcfg = false;  ///< senvcfg exists
-    bool fpu = false;     ///< sstatus.FS is writable
-    bool vector = false;  ///< sstatus.VS is writable
+    bool sstc = false;         ///< stimecmp works
+    bool envcfg = false;       ///< senvcfg exists
+    bool fpu = false;          ///< sstatus.FS is writable
+    bool vector = false;       ///< sstatus.VS is writable
+    bool exact_stval = false;  ///< an illegal instruction leaves its own word in stval
     u16 asid_bits = 0;
     u32 counters = 0;  ///< numbered as in scounteren
 };
