@@ -6,6 +6,42 @@
 
 #define CALLEE_SAVED_BYTES 112
 
+    /* Stores the interrupted x1..x31 at a0; a0 itself waits in sscratch, which becomes zero. Clobbers t0. */
+    .macro save_registers
+    sd ra, FRAME_X(1)(a0)
+    sd sp, FRAME_X(2)(a0)
+    sd gp, FRAME_X(3)(a0)
+    sd tp, FRAME_X(4)(a0)
+    sd t0, FRAME_X(5)(a0)
+    sd t1, FRAME_X(6)(a0)
+    sd t2, FRAME_X(7)(a0)
+    sd s0, FRAME_X(8)(a0)
+    sd s1, FRAME_X(9)(a0)
+    sd a1, FRAME_X(11)(a0)
+    sd a2, FRAME_X(12)(a0)
+    sd a3, FRAME_X(13)(a0)
+    sd a4, FRAME_X(14)(a0)
+    sd a5, FRAME_X(15)(a0)
+    sd a6, FRAME_X(16)(a0)
+    sd a7, FRAME_X(17)(a0)
+    sd s2, FRAME_X(18)(a0)
+    sd s3, FRAME_X(19)(a0)
+    sd s4, FRAME_X(20)(a0)
+    sd s5, FRAME_X(21)(a0)
+    sd s6, FRAME_X(22)(a0)
+    sd s7, FRAME_X(23)(a0)
+    sd s8, FRAME_X(24)(a0)
+    sd s9, FRAME_X(25)(a0)
+    sd s10, FRAME_X(26)(a0)
+    sd s11, FRAME_X(27)(a0)
+    sd t3, FRAME_X(28)(a0)
+    sd t4, FRAME_X(29)(a0)
+    sd t5, FRAME_X(30)(a0)
+    sd t6, FRAME_X(31)(a0)
+    csrrw t0, sscratch, zero
+    sd t0, FRAME_X(10)(a0)
+    .endm
+
     .section .text.entry, "ax"
 
     /* void uc_enter_guest(VcpuFrame* frame)
@@ -73,38 +109,7 @@ uc_enter_guest:
 uc_trap_entry:
     csrrw a0, sscratch, a0
     beqz a0, uc_host_trap
-    sd ra, FRAME_X(1)(a0)
-    sd sp, FRAME_X(2)(a0)
-    sd gp, FRAME_X(3)(a0)
-    sd tp, FRAME_X(4)(a0)
-    sd t0, FRAME_X(5)(a0)
-    sd t1, FRAME_X(6)(a0)
-    sd t2, FRAME_X(7)(a0)
-    sd s0, FRAME_X(8)(a0)
-    sd s1, FRAME_X(9)(a0)
-    sd a1, FRAME_X(11)(a0)
-    sd a2, FRAME_X(12)(a0)
-    sd a3, FRAME_X(13)(a0)
-    sd a4, FRAME_X(14)(a0)
-    sd a5, FRAME_X(15)(a0)
-    sd a6, FRAME_X(16)(a0)
-    sd a7, FRAME_X(17)(a0)
-    sd s2, FRAME_X(18)(a0)
-    sd s3, FRAME_X(19)(a0)
-    sd s4, FRAME_X(20)(a0)
-    sd s5, FRAME_X(21)(a0)
-    sd s6, FRAME_X(22)(a0)
-    sd s7, FRAME_X(23)(a0)
-    sd s8, FRAME_X(24)(a0)
-    sd s9, FRAME_X(25)(a0)
-    sd s10, FRAME_X(26)(a0)
-    sd s11, FRAME_X(27)(a0)
-    sd t3, FRAME_X(28)(a0)
-    sd t4, FRAME_X(29)(a0)
-    sd t5, FRAME_X(30)(a0)
-    sd t6, FRAME_X(31)(a0)
-    csrrw t0, sscratch, zero
-    sd t0, FRAME_X(10)(a0)
+    save_registers
     csrr t1, sepc
     sd t1, FRAME_PC(a0)
     ld sp, FRAME_HOST_SP(a0)
@@ -133,38 +138,7 @@ uc_host_trap:
     lla a0, uc_trap_again
     csrw stvec, a0
     lla a0, uc_emergency_stack_top - 256
-    sd ra, FRAME_X(1)(a0)
-    sd sp, FRAME_X(2)(a0)
-    sd gp, FRAME_X(3)(a0)
-    sd tp, FRAME_X(4)(a0)
-    sd t0, FRAME_X(5)(a0)
-    sd t1, FRAME_X(6)(a0)
-    sd t2, FRAME_X(7)(a0)
-    sd s0, FRAME_X(8)(a0)
-    sd s1, FRAME_X(9)(a0)
-    sd a1, FRAME_X(11)(a0)
-    sd a2, FRAME_X(12)(a0)
-    sd a3, FRAME_X(13)(a0)
-    sd a4, FRAME_X(14)(a0)
-    sd a5, FRAME_X(15)(a0)
-    sd a6, FRAME_X(16)(a0)
-    sd a7, FRAME_X(17)(a0)
-    sd s2, FRAME_X(18)(a0)
-    sd s3, FRAME_X(19)(a0)
-    sd s4, FRAME_X(20)(a0)
-    sd s5, FRAME_X(21)(a0)
-    sd s6, FRAME_X(22)(a0)
-    sd s7, FRAME_X(23)(a0)
-    sd s8, FRAME_X(24)(a0)
-    sd s9, FRAME_X(25)(a0)
-    sd s10, FRAME_X(26)(a0)
-    sd s11, FRAME_X(27)(a0)
-    sd t3, FRAME_X(28)(a0)
-    sd t4, FRAME_X(29)(a0)
-    sd t5, FRAME_X(30)(a0)
-    sd t6, FRAME_X(31)(a0)
-    csrrw t0, sscratch, zero
-    sd t0, FRAME_X(10)(a0)
+    save_registers
     mv sp, a0
     call uc_report_host_trap
 1:  wfi
