@@ -14,7 +14,7 @@ namespace uc::mini {
 
 namespace {
 
-constexpr u64 kSliceMs = 2;
+constexpr u64 kSliceMs = 10;  // long against what a switch costs even on an emulated machine's guest
 
 constinit std::array<Process, 64> table;
 constinit Process* current = nullptr;
