@@ -37,14 +37,4 @@ std::optional<Irq> next_irq(const GuestHart& hart, u64 pending) {
     return std::nullopt;
 }
 
-void commit(GuestHart& hart, const Outcome& outcome) {
-    switch (outcome.kind) {
-        case Outcome::Kind::Retry:
-        case Outcome::Kind::Leave: return;
-        case Outcome::Kind::Advance: hart.pc += outcome.value; return;
-        case Outcome::Kind::Jump: hart.pc = outcome.value & ~1ull; return;
-        case Outcome::Kind::Inject: inject(hart, Exception{outcome.cause, outcome.value}); return;
-    }
-}
-
 }  // namespace uc

@@ -21,6 +21,14 @@ void inject(GuestHart& hart, Irq irq);
 [[nodiscard]] std::optional<Irq> next_irq(const GuestHart& hart, u64 pending);
 
 /// Applies `outcome` to `hart`. Besides inject(), nothing else writes pc.
-void commit(GuestHart& hart, const Outcome& outcome);
+inline void commit(GuestHart& hart, const Outcome& outcome) {
+    switch (outcome.kind) {
+        case Outcome::Kind::Retry:
+        case Outcome::Kind::Leave: return;
+        case Outcome::Kind::Advance: hart.pc += outcome.value; return;
+        case Outcome::Kind::Jump: hart.pc = outcome.value & ~1ull; return;
+        case Outcome::Kind::Inject: return inject(hart, Exception{outcome.cause, outcome.value});
+    }
+}
 
 }  // namespace uc

@@ -28,6 +28,23 @@ namespace {
     }
 }
 
+// Executes an instruction that trapped because the guest's kernel runs in U-mode.
+[[gnu::always_inline]] inline ExitReason emulate(Vcpu& vcpu, u32 insn) {
+    Guest& guest = *vcpu.guest;
+    GuestHart& hart = vcpu.hart();
+    const Step step = execute_privileged({hart, guest.features(), guest.platform(), vcpu.lines}, insn);
+    commit(hart, step.outcome);
+    if (step.outcome.kind == Outcome::Kind::Inject) return ExitReason::Illegal;
+    if (step.outcome.kind == Outcome::Kind::Jump) return ExitReason::Sret;
+    switch (step.effect.kind) {
+        case Effect::Kind::Fence:
+        case Effect::Kind::Satp:
+        case Effect::Kind::Wait:
+        case Effect::Kind::Timer: return follow_up(vcpu, step.effect);
+        default: return ExitReason::Csr;
+    }
+}
+
 ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     Guest& guest = *vcpu.guest;
     GuestHart& hart = vcpu.hart();
@@ -40,18 +57,13 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
         }
         stval = *insn;
     }
-    const Step step =
-        execute_privileged({hart, guest.features(), guest.platform(), vcpu.lines}, static_cast<u32>(stval));
-    commit(hart, step.outcome);
-    if (step.outcome.kind == Outcome::Kind::Inject) return ExitReason::Illegal;
-    if (step.outcome.kind == Outcome::Kind::Jump) return ExitReason::Sret;
-    switch (step.effect.kind) {
-        case Effect::Kind::Fence:
-        case Effect::Kind::Satp:
-        case Effect::Kind::Wait:
-        case Effect::Kind::Timer: return follow_up(vcpu, step.effect);
-        default: return ExitReason::Csr;
-    }
+    const u32 insn = static_cast<u32>(stval);
+    const Gva pc{hart.pc};
+    const bool replaceable = hart.priv == Priv::S;
+    const ExitReason reason = emulate(vcpu, insn);
+    // Once is enough: the next time it shall be an ecall, which firmware does not see.
+    if (replaceable && reason != ExitReason::Illegal) guest.platform().flush(guest.shadow().replace(vcpu.id, pc, insn));
+    return reason;
 }
 
 ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
@@ -75,7 +87,7 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     return ExitReason::Mmio;
 }
 
-[[gnu::noinline]] ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
+ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
     Guest& guest = *vcpu.guest;
     const auto result = guest.shadow().handle_fault(vcpu.id, vcpu.view(), gva, access);
     guest.platform().flush(result.flush);
@@ -91,6 +103,7 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     return ExitReason::GuestPageFault;
 }
 
+// An ecall of the guest's own.
 ExitReason environment_call(Vcpu& vcpu) {
     GuestHart& hart = vcpu.hart();
     if (hart.priv == Priv::U) {
@@ -109,11 +122,9 @@ ExitReason interrupt(Scause scause) {
     }
 }
 
-}  // namespace
-
-ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
-    if (trap.scause == Scause::of(Cause::IllegalInstruction)) [[likely]]
-        return illegal_instruction(vcpu, trap.stval);
+// Everything but the ecalls that privileged instructions have become.
+[[gnu::noinline]] ExitReason handle_rare_exit(Vcpu& vcpu, const TrapInfo& trap) {
+    if (trap.scause == Scause::of(Cause::IllegalInstruction)) return illegal_instruction(vcpu, trap.stval);
     if (trap.scause.is_interrupt()) return interrupt(trap.scause);
     const Gva address{trap.stval};
     const auto cause = static_cast<Cause>(trap.scause.get(Scause::Code));
@@ -128,6 +139,19 @@ ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
     // would have handed its kernel the same.
     inject(vcpu.hart(), {cause, trap.stval});
     return ExitReason::GuestException;
+}
+
+}  // namespace
+
+ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
+    // A privileged instruction arrives as what it is for the first time only; then it is replaced.
+    const GuestHart& hart = vcpu.hart();
+    if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {
+        const u32 insn = vcpu.guest->shadow().original(vcpu.id, Gva{hart.pc});
+        if (insn != kEcall) [[likely]]
+            return emulate(vcpu, insn);
+    }
+    return handle_rare_exit(vcpu, trap);
 }
 
 }  // namespace uc

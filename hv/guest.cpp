@@ -21,18 +21,26 @@ u64 shadow_pool_size(u64 memory) {
     return align_up(std::clamp(memory / kShadowShare, kLeastShadow, kMostShadow), kPageSize);
 }
 
+// Copies of code (docs/replacing.md). A stock Linux executes privileged instructions on some 200 pages.
+constexpr u64 kCodeShare = 256;
+constexpr u64 kLeastCode = 64 * kKiB;
+constexpr u64 kMostCode = 4 * kMiB;
+
+u64 code_size(u64 memory) { return align_up(std::clamp(memory / kCodeShare, kLeastCode, kMostCode), kPageSize); }
+
 }  // namespace
 
 std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment) {
     if (auto plan = plan_guest(config); !plan) return std::unexpected(plan.error());
     HostMemory& memory = *environment.memory;
     const u64 pool_size = shadow_pool_size(config.memory);
-    const u64 metadata_size =
-        Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize), config.vcpus);
+    const u64 copies_size = environment.replace ? code_size(config.memory) : 0;
+    const u64 metadata_size = Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize),
+                                                    config.vcpus, static_cast<u32>(copies_size / kPageSize));
     const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
 
     const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
-    const auto pool = ram ? memory.allocate(pool_size, kPageSize) : std::nullopt;
+    const auto pool = ram ? memory.allocate(pool_size + copies_size, kPageSize) : std::nullopt;
     const auto rest = pool ? memory.allocate(align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize), kPageSize)
                            : std::nullopt;
     if (!rest) {
@@ -47,17 +55,19 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    return new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
-                          {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    return new (at)
+        Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
+              {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
 }
 
 Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
-             std::span<std::byte> metadata, std::span<Vcpu> vcpus)
+             HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus)
     : config_(config),
       environment_(environment),
       features_(environment.features),
       ram_(kGuestRamBase, ram.base, {environment.memory->pointer(ram.base), ram.size}),
       pool_range_(pool),
+      code_range_(code),
       metadata_(metadata),
       vcpus_(vcpus),
       plic_(config.vcpus, *this),
@@ -87,6 +97,8 @@ ShadowOptions Guest::shadow_options() const {
         .update_ad = f.svadu_hw,
         .svpbmt = f.svpbmt,
         .svnapot = f.svnapot,
+        .code = {environment_.memory->pointer(code_range_.base), code_range_.size},
+        .code_base = code_range_.base,
     };
 }
 
@@ -192,29 +204,30 @@ void Guest::poll_devices() {
 }
 
 std::expected<Gpa, Cause> Guest::translate(const Vcpu& vcpu, Gva gva, Access access) {
-    const auto view = vcpu.view();
-    const Features& f = features();
-    const auto result =
-        walk(ram_, {view.satp, view.priv, view.sum, view.mxr, f.svadu_hw, f.svpbmt, f.svnapot}, gva, access);
+    TlbFlush flush;
+    const auto result = shadow_->translate(vcpu.view(), gva, access, flush);
+    platform().flush(flush);
     if (!result) return std::unexpected(result.error());
     return result->gpa;
 }
 
 std::expected<u32, Exception> Guest::fetch(const Vcpu& vcpu) {
-    const auto parcel = [&](Gva at) -> std::expected<u16, Exception> {
+    const Gva pc{vcpu.hart().pc};
+    const auto parcels = [&](Gva at) -> std::expected<Gpa, Exception> {
         const auto gpa = translate(vcpu, at, Access::Fetch);
         if (!gpa) return std::unexpected(Exception{gpa.error(), at.raw});
-        const auto bits = ram_.load<u16>(*gpa);
-        if (!bits) return std::unexpected(Exception{Cause::FetchAccess, at.raw});
-        return *bits;
+        if (!ram_.contains(*gpa, sizeof(u16))) return std::unexpected(Exception{Cause::FetchAccess, at.raw});
+        return *gpa;
     };
-    const Gva pc{vcpu.hart().pc};
-    const auto low = parcel(pc);
-    if (!low) return std::unexpected(low.error());
-    if ((*low & 3) != 3) return *low;
-    const auto high = parcel(pc + 2);
-    if (!high) return std::unexpected(high.error());
-    return static_cast<u32>(*high) << 16 | *low;
+    const auto first = parcels(pc);
+    if (!first) return std::unexpected(first.error());
+    const u32 low = ram_.load_parcel(*first).value_or(0);
+    if ((low & 3) != 3) return low;
+    // The second half may lie on another page, which may lie anywhere.
+    const bool same_page = pc.page_offset() + sizeof(u32) <= kPageSize;
+    const auto second = same_page ? *first + sizeof(u16) : parcels(pc + sizeof(u16));
+    if (!second) return std::unexpected(second.error());
+    return static_cast<u32>(ram_.load_parcel(*second).value_or(0)) << 16 | low;
 }
 
 }  // namespace uc

@@ -34,6 +34,7 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
+    bool replace = true;  ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.
@@ -92,7 +93,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     void resume_output() override { uart_.drain(); }
 
   private:
-    Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
+    Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool, HostRange code,
           std::span<std::byte> metadata, std::span<Vcpu> vcpus);
 
     [[nodiscard]] ShadowOptions shadow_options() const;
@@ -132,6 +133,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     Text<200> fail_reason_;
     GuestRam ram_;
     HostRange pool_range_;
+    HostRange code_range_;
     std::span<std::byte> metadata_;
     std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
     std::optional<Shadow> shadow_;

@@ -104,7 +104,7 @@ void Guest::read_guest(Gpa address, std::span<u8> bytes) {
 
 void Guest::write_guest(Gpa address, std::span<const u8> bytes) {
     static_cast<void>(ram_.write(address, std::as_bytes(bytes)));
-    shadow_->memory_written(address, bytes.size());
+    platform().flush(shadow_->memory_written(address, bytes.size()));
 }
 
 std::expected<u64, Exception> Guest::read_virtual(Gva address) {

@@ -19,15 +19,15 @@ u8 translation_key(const GuestHart& hart) {
 }
 
 // Chooses the shadow root again, because what it depends on has changed.
-[[gnu::noinline]] void change_translation(Vcpu& vcpu, u8 key, Platform& platform) {
+void change_translation(Vcpu& vcpu, Platform& platform) {
     const auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
     platform.flush(activation.flush);
     vcpu.host_satp = activation.host_satp;
-    vcpu.translation_key = key;
+    vcpu.translation_key = translation_key(vcpu.hart());
     vcpu.translation_stale = false;
 }
 
-[[gnu::noinline]] void deliver_interrupt(Vcpu& vcpu) {
+void deliver_interrupt(Vcpu& vcpu) {
     if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
 }
 
@@ -37,21 +37,37 @@ void wake_if_pending(Vcpu& vcpu) {
     if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.waiting = false;
 }
 
-}  // namespace
+// Whether an interrupt may be due. Below S-mode they are always enabled (Privileged 1.12, 4.1.1).
+bool may_interrupt(const Vcpu& vcpu) {
+    const GuestHart& hart = vcpu.hart();
+    return (vcpu.pending() & hart.sie.raw) != 0 && (hart.priv == Priv::U || hart.sstatus.get(Sstatus::SIE) != 0);
+}
 
-// One trip into the guest and back: the hot path.
-void Machine::run_until_exit(Vcpu& vcpu) {
-    GuestHart& hart = vcpu.hart();
-    if ((vcpu.pending() & hart.sie.raw) != 0) [[unlikely]]
-        deliver_interrupt(vcpu);
-    const u8 key = translation_key(hart);
-    if (key != vcpu.translation_key || vcpu.translation_stale) change_translation(vcpu, key, platform_);
-    const TrapInfo trap = platform_.enter(vcpu.frame, vcpu.host_satp);
-    vcpu.stats.record(hart.pc, trap.scause.raw, trap.stval);
+bool translation_changed(const Vcpu& vcpu) {
+    return vcpu.translation_stale || translation_key(vcpu.hart()) != vcpu.translation_key;
+}
+
+// Handles an exit; says whether the guest may just go on. This is the hot path: most traps never leave it.
+bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
+    Vcpu& vcpu = Vcpu::of(frame);
+    vcpu.stats.record(vcpu.hart().pc, trap.scause.raw, trap.stval);
     const ExitReason reason = handle_exit(vcpu, trap);
     vcpu.stats.tally(reason);
+    vcpu.last_exit = reason;
+    if (may_interrupt(vcpu) || translation_changed(vcpu)) return false;
+    if (trap.scause.is_interrupt() || reason == ExitReason::Mmio) return false;
+    return vcpu.runnable() && vcpu.guest->state() == GuestState::Running;
+}
+
+}  // namespace
+
+// Into the guest, until it cannot just go on.
+void Machine::run_vcpu(Vcpu& vcpu) {
+    if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
+    if (translation_changed(vcpu)) change_translation(vcpu, platform_);
+    const TrapInfo trap = platform_.run(vcpu.frame, vcpu.host_satp, handle_and_go_on);
     // The guest may just have read a byte, and made room for the next.
-    if (reason == ExitReason::Mmio) console_.offer_input();
+    if (vcpu.last_exit == ExitReason::Mmio) console_.offer_input();
     if (trap.scause.is_interrupt()) serve_interrupts();
 }
 
@@ -125,6 +141,8 @@ void Machine::print_stats(Guest& guest) const {
     log_always("{}: shadow fills {} prefills {} spurious {} unsyncs {} resyncs {} drops {} reclaims {} pages {}",
                guest.name(), s.fills, s.prefills, s.spurious, s.unsyncs, s.resyncs, s.drops, s.reclaims,
                guest.shadow().pages_in_use());
+    log_always("{}: code copies {} drops {} instructions replaced {}", guest.name(), s.copies, s.copy_drops,
+               s.replacements);
 }
 
 MachineEnd Machine::run() {
@@ -142,7 +160,7 @@ MachineEnd Machine::run() {
             sleep();
             continue;
         }
-        while (vcpu->runnable() && vcpu->guest->state() == GuestState::Running) run_until_exit(*vcpu);
+        while (vcpu->runnable() && vcpu->guest->state() == GuestState::Running) run_vcpu(*vcpu);
         if (vcpu->guest->state() != GuestState::Running) end_or_restart(*vcpu->guest);
     }
     return end_;

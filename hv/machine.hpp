@@ -22,7 +22,7 @@ class Machine {
     [[nodiscard]] MachineEnd run();
 
   private:
-    void run_until_exit(Vcpu& vcpu);
+    void run_vcpu(Vcpu& vcpu);
     void end_or_restart(Guest& guest);
     void serve_interrupts();
     void sleep();

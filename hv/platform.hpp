@@ -10,12 +10,17 @@
 
 namespace uc {
 
+/// What to do about a trap. Returns whether the guest may go on at once under the same translation: its registers and
+/// sstatus apart, nothing that `enter` set up has changed.
+using ExitHandler = bool (*)(VcpuFrame& frame, const TrapInfo& trap);
+
 /// One host hart. All calls concern the hart that makes them.
 class Platform : public Host {
   public:
-    /// Runs the guest in `frame` under the translation `host_satp` until it traps. sstatus.FS and VS go in and come
-    /// back with the frame; pc is where it trapped.
-    [[nodiscard]] virtual TrapInfo enter(VcpuFrame& frame, u64 host_satp) = 0;
+    /// Runs the guest in `frame` under the translation `host_satp`, and `handler` at each trap, until that says that
+    /// the guest may not just go on; returns the last trap. sstatus.FS and VS go in and come back with the frame; pc is
+    /// where it trapped.
+    virtual TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) = 0;
     /// Discharges a flush that the shadow MMU owes.
     void flush(const TlbFlush& owed) {
         if (owed.kind != TlbFlush::Kind::None) perform(owed);

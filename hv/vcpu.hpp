@@ -22,7 +22,11 @@ struct Vcpu {
     bool translation_stale = true;  ///< satp was written, or the tables behind it went away
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
+    ExitReason last_exit{};
     ExitStats stats;
+
+    /// The vCPU that a frame is part of.
+    [[nodiscard]] static Vcpu& of(VcpuFrame& frame) { return reinterpret_cast<Vcpu&>(frame); }
 
     [[nodiscard]] GuestHart& hart() { return frame.hart; }
     [[nodiscard]] const GuestHart& hart() const { return frame.hart; }
@@ -36,5 +40,6 @@ struct Vcpu {
         return {h.satp, h.priv, h.sstatus.get(Sstatus::SUM) != 0, h.sstatus.get(Sstatus::MXR) != 0};
     }
 };
+static_assert(std::is_standard_layout_v<Vcpu> && offsetof(Vcpu, frame) == 0);
 
 }  // namespace uc

@@ -23,6 +23,12 @@ struct Pte : Reg<Pte> {
 
     /// Valid with any of R, W, X: the entry ends the walk (4.3.2, step 4).
     [[nodiscard]] constexpr bool is_leaf() const { return (raw & (R.mask | W.mask | X.mask)) != 0; }
+    /// Valid, no leaf, and without any bit that is reserved in a pointer: D, A, U, PBMT, N (4.4.1, Svpbmt, Svnapot); G
+    /// is not. Above level 0 it leads on.
+    [[nodiscard]] constexpr bool is_pointer() const {
+        constexpr u64 kNone = R.mask | W.mask | X.mask | D.mask | A.mask | U.mask | Reserved.mask | PBMT.mask | N.mask;
+        return (raw & (V.mask | kNone)) == V.mask;
+    }
 };
 
 inline constexpr unsigned kPteIndexBits = 9;

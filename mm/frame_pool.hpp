@@ -47,6 +47,7 @@ class FramePool {
     [[nodiscard]] u32 available() const { return capacity_ - used_; }
 
     [[nodiscard]] std::byte* frame(u32 index) const { return bytes_ + u64{index} * kPageSize; }
+    [[nodiscard]] std::byte* frame(Hpa hpa) const { return bytes_ + (hpa - base_); }
     [[nodiscard]] u32 index(const void* frame) const {
         return static_cast<u32>(static_cast<u64>(static_cast<const std::byte*>(frame) - bytes_) / kPageSize);
     }

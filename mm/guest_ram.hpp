@@ -12,8 +12,8 @@
 namespace uc {
 
 /// Bounds-checked guest-physical memory. Whatever lies outside the range is a value (nullopt, false, nullptr), never a
-/// crash. Guest harts and device models may touch the same bytes at any time; only `load_pte` and `compare_exchange`
-/// are atomic.
+/// crash. Guest harts and device models may touch the same bytes at any time; only `load_parcel`,
+/// `load_pte` and `compare_exchange` are atomic.
 class GuestRam {
   public:
     /// `bytes` is what the hypervisor dereferences, `host_base` where the machine's bus sees it. `base`, `host_base`,
@@ -58,6 +58,13 @@ class GuestRam {
         std::byte* to = pointer(gpa, sizeof(T));
         if (to) std::memcpy(to, &value, sizeof(T));
         return to != nullptr;
+    }
+
+    /// Reads an aligned 16-bit parcel in one piece, as a hart's fetch does; nullopt outside or misaligned.
+    [[nodiscard]] std::optional<u16> load_parcel(Gpa gpa) const {
+        const std::byte* from = is_aligned(gpa.raw, 2) ? pointer(gpa, 2) : nullptr;
+        if (!from) return std::nullopt;
+        return __atomic_load_n(reinterpret_cast<const u16*>(from), __ATOMIC_RELAXED);
     }
 
     /// Reads an aligned doubleword in one piece, as a hart's page-table walk does; nullopt outside or misaligned.

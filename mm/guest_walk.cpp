@@ -40,12 +40,11 @@ std::expected<Translation, Cause> walk(GuestRam& ram, const WalkMode& mode, Gva 
             const auto raw = ram.load_pte(address);
             if (!raw) return std::unexpected(access_fault(access));
             Pte pte{{*raw}};
-            const PteKind kind = classify(pte, level, mode.svpbmt, mode.svnapot);
-            if (kind == PteKind::Invalid) return fault;
-            if (kind == PteKind::Table) {
+            if (pte.is_pointer() && level != 0) {
                 table = Gpa{pte.get(Pte::PPN) << kPageShift};
                 break;
             }
+            if (classify(pte, level, mode.svpbmt, mode.svnapot) != PteKind::Leaf) return fault;
             if (!allows(pte, mode, access)) return fault;
             if ((pte.raw & needed) != needed) {
                 if (!mode.update_ad) return fault;

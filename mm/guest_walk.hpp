@@ -45,11 +45,7 @@ enum class PteKind : u8 { Invalid, Table, Leaf };
     const bool readable = pte.get(Pte::R) != 0;
     if (!pte.get(Pte::V) || (!readable && pte.get(Pte::W))) return PteKind::Invalid;
     if (pte.get(Pte::Reserved)) return PteKind::Invalid;
-    if (!pte.is_leaf()) {
-        // D, A, U, PBMT and N are reserved in pointers (4.4.1, Svpbmt, Svnapot); G is not.
-        constexpr u64 reserved = Pte::D.mask | Pte::A.mask | Pte::U.mask | Pte::PBMT.mask | Pte::N.mask;
-        return level == 0 || (pte.raw & reserved) != 0 ? PteKind::Invalid : PteKind::Table;
-    }
+    if (!pte.is_leaf()) return level != 0 && pte.is_pointer() ? PteKind::Table : PteKind::Invalid;
     const u64 pbmt = pte.get(Pte::PBMT);
     if (pbmt != 0 && (!svpbmt || pbmt == 3)) return PteKind::Invalid;
     const u64 ppn = pte.get(Pte::PPN);

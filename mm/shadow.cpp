@@ -7,15 +7,15 @@
 
 namespace uc {
 
-u64 Shadow::metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus) {
-    return vcpus * sizeof(Vcpu) + ShadowTables::metadata_size(ram_size, max_pages);
+u64 Shadow::metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus, u32 max_copies) {
+    return vcpus * sizeof(Vcpu) + ShadowTables::metadata_size(ram_size, max_pages, max_copies);
 }
 
 Shadow::Shadow(GuestRam& ram, FramePool& pool, const ShadowOptions& options, std::span<std::byte> metadata)
     : ram_(ram),
       options_(options),
       host_levels_(levels(options.window.host_mode)),
-      tables_(ram, pool, host_levels_, metadata.subspan(options.vcpus * sizeof(Vcpu))),
+      tables_(ram, pool, host_levels_, options.code, options.code_base, metadata.subspan(options.vcpus * sizeof(Vcpu))),
       asids_(options.host_asid_bits, options.host_asid_first, options.host_asid_last, options.vcpus),
       vcpus_(reinterpret_cast<Vcpu*>(metadata.data()), options.vcpus) {
     for (Vcpu& v : vcpus_) new (&v) Vcpu{};
@@ -61,10 +61,12 @@ PageKey Shadow::guest_key(const View& view, PageKind kind, Gpa table, unsigned l
 
 PageKey Shadow::root_key(const View& view) const {
     const unsigned top = host_levels_ - 1;
-    if (view.satp.mode() == SatpMode::Bare) return PageKey::direct(Gpa{0}, top, kRights, 0);
+    const ViewKind kind = view_kind(view.priv, view.sum);
+    if (view.satp.mode() == SatpMode::Bare) return PageKey::direct(Gpa{0}, top, kRights, 0, kind);
     const Gpa table{view.satp.get(Satp::PPN) << kPageShift};
     // Every walk from a root outside of memory faults: any root that stays empty shows that.
-    if (!is_representable(view.satp) || !ram_.contains(table, kPageSize)) return PageKey::direct(Gpa{0}, top, 0, 0);
+    if (!is_representable(view.satp) || !ram_.contains(table, kPageSize))
+        return PageKey::direct(Gpa{0}, top, 0, 0, kind);
     return levels(view.satp.mode()) == host_levels_ ? guest_key(view, PageKind::Table, table, top, Half::Full)
                                                     : guest_key(view, PageKind::Wrapper, table, top, Half::None);
 }
@@ -79,6 +81,8 @@ u32 Shadow::make_root(const View& view, TlbFlush& flush) {
 }
 
 u32 Shadow::make_page(PageKey key, TlbFlush& flush) {
+    // A table is no code, or not for long.
+    if (key.kind() == PageKind::Table && tables_.has_copy(key.frame())) drop_copy(key.frame(), flush);
     for (;;) {
         const bool protect = key.kind() == PageKind::Table && tables_.first_table(key.frame()) == kNoPage;
         const u32 page = tables_.create(key);
@@ -159,14 +163,9 @@ void Shadow::reclaim() {
 }
 
 std::optional<Shadow::Entry> Shadow::lookup(const View& view, Gva gva) const {
-    u32 page = tables_.find(root_key(view));
-    for (unsigned level = host_levels_; page != kNoPage && level-- > 0;) {
-        const Pte pte = tables_.entry(page, pte_index(gva.raw, level));
-        if (pte.raw == 0 || ShadowTables::is_foreign(pte)) break;
-        if (pte.is_leaf()) return Entry{pte, level};
-        page = tables_.child(pte);
-    }
-    return std::nullopt;
+    const u32 root = tables_.find(root_key(view));
+    if (root == kNoPage) return std::nullopt;
+    return tables_.leaf_at(root, gva);
 }
 
 }  // namespace uc

@@ -38,6 +38,8 @@ struct ShadowOptions {
     bool update_ad = false;       ///< see WalkMode
     bool svpbmt = false;          ///< guest and host have it: memory types are passed through
     bool svnapot = false;         ///< the guest has it; the shadow uses 4 KiB entries
+    std::span<std::byte> code;    ///< where copies of code go, aligned to 4 KiB; empty: instructions are not replaced
+    Hpa code_base;                ///< `code` on the bus
     unsigned prefill = 16;  ///< entries of an aligned batch filled along with a faulting one, a power of two; 0: none
 };
 
@@ -52,6 +54,9 @@ struct ShadowStats {
     u64 reclaims = 0;          ///< shadow pages taken back for want of memory
     u64 window_conflicts = 0;  ///< accesses to guest pages that lie under the hypervisor's window
     u64 asid_rollovers = 0;
+    u64 copies = 0;        ///< guest pages copied to replace instructions in them
+    u64 copy_drops = 0;    ///< copies given up because the guest read or wrote the page
+    u64 replacements = 0;  ///< instructions replaced
 };
 
 /// Shadow page tables of one guest, shared by its vCPUs. Every method is called under the guest's lock, and the flush
@@ -83,18 +88,16 @@ class Shadow {
         Gpa gpa{};                     ///< for Retry and Device
         TlbFlush flush{};
     };
-    struct Entry {
-        Pte pte;
-        unsigned level = 0;
-    };
+    using Entry = ShadowTables::Leaf;
 
-    /// Bytes of metadata for a guest with `ram_size` bytes of memory and a pool of `max_pages` frames.
-    [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus = 1);
+    /// Bytes of metadata for a guest with `ram_size` bytes of memory, a pool of `max_pages` frames and room for
+    /// `max_copies` copies of code.
+    [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus = 1, u32 max_copies = 0);
     /// The least frames with which every access can make progress.
     [[nodiscard]] static constexpr u32 min_pages(unsigned vcpus) { return vcpus + 6; }
 
     /// `pool` serves this Shadow alone and holds at least `min_pages`; `metadata` is aligned to 8 and at least
-    /// `metadata_size(ram.size(), pool.capacity(), options.vcpus)` long. All must outlive the object.
+    /// `metadata_size(...)` long for all of these. All must outlive the object.
     Shadow(GuestRam& ram, FramePool& pool, const ShadowOptions& options, std::span<std::byte> metadata);
     Shadow(const Shadow&) = delete;
     Shadow& operator=(const Shadow&) = delete;
@@ -119,10 +122,30 @@ class Shadow {
     [[nodiscard]] TlbFlush fence(std::optional<Gva> va, std::optional<u16> asid);
 
     /// Tells of stores to guest memory that no hart of the guest made (devices, firmware calls, loaders).
-    void memory_written(Gpa gpa, u64 size);
+    [[nodiscard]] TlbFlush memory_written(Gpa gpa, u64 size);
+
+    /// The guest's own translation, with every effect it has on accessed and dirty bits. `flush` is merged into.
+    [[nodiscard]] std::expected<Translation, Cause> translate(const View& view, Gva gva, Access access, TlbFlush& flush,
+                                                              TablePath* path = nullptr);
+
+    /// `vcpu`, a supervisor, has trapped on the instruction `insn` (four bytes) at `pc`, which was emulated: from now
+    /// on it is to find an ecall there instead, if that can be done. docs/replacing.md.
+    [[nodiscard]] TlbFlush replace(unsigned vcpu, Gva pc, u32 insn);
+    /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
+    /// then what it executed is its own.
+    [[nodiscard]] u32 original(unsigned vcpu, Gva pc) {
+        Vcpu& v = vcpus_[vcpu];
+        const Site& site = v.sites[site_index(pc)];
+        if (site.pc == pc && site.stamp == site_stamp(v)) [[likely]]
+            return site.insn;
+        return find_original(v, pc);
+    }
 
     /// The shadow entry that hardware would find for `gva`; nullopt when there is none. Changes nothing.
     [[nodiscard]] std::optional<Entry> lookup(const View& view, Gva gva) const;
+
+    /// The guest's memory that a leaf shows, be it through a copy.
+    [[nodiscard]] Gpa shown_by(Pte leaf) const { return tables_.shown_by(leaf); }
 
     [[nodiscard]] const ShadowStats& stats() const { return stats_; }
     /// Shadow pages in use, each one frame of the pool.
@@ -135,6 +158,14 @@ class Shadow {
   private:
     static constexpr unsigned kViewSlots = 2 * kViewKinds;
     static constexpr unsigned kKnownSpaces = 64;
+    static constexpr unsigned kSites = 512;
+
+    /// A place in a copy of code and what the guest has there, remembered for as long as `stamp` is current.
+    struct Site {
+        Gva pc;
+        u64 stamp = 0;
+        u32 insn = 0;
+    };
 
     struct Vcpu {
         Satp satp;                                ///< whose roots are cached below
@@ -144,6 +175,7 @@ class Shadow {
         u32 active = kNoPage;                     ///< its page; never reclaimed
         u16 kept_asid = 0;                        ///< what it ran with when this generation of ASIDs began; 0: none
         std::array<Satp, kKnownSpaces> known{};   ///< by ASID: the satp last used with it
+        std::array<Site, kSites> sites{};         ///< by site_index
     };
     /// One fault being filled.
     struct Fill;
@@ -161,6 +193,14 @@ class Shadow {
         return {host_satp, flush};
     }
 
+    /// What `vcpu` finds at `va` with the root it ran on last.
+    [[nodiscard]] std::optional<Entry> running_leaf(const Vcpu& v, Gva va) const {
+        if (v.active == kNoPage) return std::nullopt;
+        return tables_.leaf_at(v.active, va);
+    }
+    [[nodiscard]] static unsigned site_index(Gva pc) { return (pc.raw >> 1 ^ pc.raw >> 10) % kSites; }
+    /// What a Site depends on: the root, and no copy having left any tree since.
+    [[nodiscard]] u64 site_stamp(const Vcpu& v) const { return tables_.copies_epoch() << 24 ^ v.active; }
     [[nodiscard]] bool is_representable(Satp satp) const { return levels(satp.mode()) <= host_levels_; }
     [[nodiscard]] bool in_window(unsigned slot) const {
         return slot - options_.window.first_slot < options_.window.slots;
@@ -184,15 +224,25 @@ class Shadow {
     [[nodiscard]] bool can_map(const Fill& fill, unsigned level) const;
     [[nodiscard]] u32 descend(Fill& fill, u32 page, unsigned level);
     [[nodiscard]] bool map(Fill& fill, u32 page, unsigned level);
+    [[nodiscard]] Pte small_leaf(const ShadowPage& page, Gpa gpa, u64 rights, u64 pbmt) const;
+    [[nodiscard]] Pte granted_leaf(u32 page, unsigned index) const;
     void clear(Fill& fill, u32 page, unsigned index);
     void prefill(u32 page, unsigned around);
-    void prefill_entry(u32 page, unsigned index);
+
+    // shadow_replace.cpp: instructions replaced in copies of code.
+    [[nodiscard]] u32 word_at(Gpa gpa) const;
+    [[nodiscard, gnu::noinline]] u32 find_original(Vcpu& v, Gva pc);
+    [[nodiscard]] bool is_worth_copying(u64 frame);
+    void drop_copy(u64 frame, TlbFlush& flush);
 
     // shadow_sync.cpp: fences.
-    [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const;
+    [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const {
+        return {{ram_.load_pte(page.key.base() + u64{index} * sizeof(u64)).value_or(0)}};
+    }
     [[nodiscard]] bool entry_holds(u32 page, unsigned index, Pte host) const;
     [[nodiscard]] TlbFlush flush_for(u32 page, Pte entry, Gva va) const;
-    [[nodiscard]] TlbFlush repair(u32 page, Gva va);
+    void repair(u32 page, Gva va, TlbFlush& flush);
+    [[nodiscard, gnu::noinline]] TlbFlush fence_everywhere(Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
     [[nodiscard]] TlbFlush refresh_below(u32 page);
     [[nodiscard]] TlbFlush settle(u64 frame, u32& again);
@@ -206,7 +256,8 @@ class Shadow {
     ShadowTables tables_;
     HostAsids asids_;
     std::span<Vcpu> vcpus_;
-    u32 hand_ = 0;  ///< of the clock that picks pages to reclaim
+    u32 hand_ = 0;           ///< of the clock that picks pages to reclaim
+    u32 replace_tries_ = 0;  ///< for the occasional one that is let through
     ShadowStats stats_;
 };
 

@@ -14,6 +14,14 @@ bool has_protected(const ShadowTables& tables, Gpa base, u64 size) {
     return false;
 }
 
+/// Whether [base, base + size) has a frame with a copy.
+bool has_any_copy(const ShadowTables& tables, Gpa base, u64 size) {
+    for (u64 offset = 0; offset < size; offset += kPageSize) {
+        if (tables.has_copy((base + offset).frame())) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 /// An entry must be on the chain it belongs to, lead to memory or to a live page one level down, and not make protected
@@ -25,11 +33,17 @@ bool ShadowTables::check_entry(u32 number, unsigned index) const {
     u32 at = kNoSlot;
     if (pte.is_leaf()) {
         const u64 size = level_size(level);
-        const Gpa gpa = ram_.gpa(host_target(pte));
+        const Gpa gpa = shown_by(pte);
+        if (is_copy(pte) && (level != 0 || !has_copy(gpa.frame()) || copy_address(gpa.frame()) != host_target(pte) ||
+                             (pte.raw & kRights) != Pte::X.mask || !shows_copies(pages_[number]))) {
+            return false;
+        }
+        if (!is_copy(pte) && pte.get(Pte::X) && shows_copies(pages_[number]) && has_any_copy(*this, gpa, size))
+            return false;
         if (level > kRegionLevels || !ram_.contains(gpa, size) || !is_aligned(host_target(pte).raw, size)) return false;
         if (pte.get(Pte::W) && has_protected(*this, gpa, size)) return false;
         if (!pte.get(Pte::U) || !pte.get(Pte::A) || pte.get(Pte::W) != pte.get(Pte::D)) return false;
-        at = level == 0 ? frames_[gpa.frame() - ram_.base().frame()].leaves : region(gpa, level).leaves;
+        at = level == 0 ? info(gpa.frame()).leaves : region(gpa, level).leaves;
     } else {
         const ShadowPage& below = pages_[child(pte)];
         if (!below.in_use || below.key.level() + 1 != level) return false;
@@ -71,11 +85,23 @@ bool ShadowTables::check_structure() const {
             if (!pages_[number].in_use || !pages_[number].unsync || pages_[number].bucket != bucket) return false;
         }
     }
+    u64 copied_frames = 0;
+    for (u64 offset = 0; offset < ram_.size(); offset += kPageSize) {
+        const Gpa gpa = ram_.base() + offset;
+        if (!has_copy(gpa.frame())) continue;
+        ++copied_frames;
+        if (first_table(gpa.frame()) != kNoPage || copies_.source(info(gpa.frame()).copy) != offset / kPageSize)
+            return false;
+    }
     for (unsigned level = 1; level <= kRegionLevels; ++level) {
         u64 counted = 0;
+        u64 copied = 0;
         const u64 regions = region_count(ram_.size(), level);
-        for (u64 i = 0; i < regions; ++i) counted += regions_[level - 1][i].tables;
-        if (counted != table_frames) return false;
+        for (u64 i = 0; i < regions; ++i) {
+            counted += regions_[level - 1][i].tables;
+            copied += regions_[level - 1][i].copies;
+        }
+        if (counted != table_frames || copied != copied_frames) return false;
     }
     return in_use == pages_in_use() && unsync == unsync_count_ && listed == unsync_count_;
 }

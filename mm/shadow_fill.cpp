@@ -19,20 +19,14 @@ struct Shadow::Fill {
 Shadow::FaultResult Shadow::handle_fault([[maybe_unused]] unsigned vcpu, const View& view, Gva gva, Access access) {
     using enum FaultResult::Kind;
     TablePath path;
-    const WalkMode mode{.satp = view.satp,
-                        .priv = view.priv,
-                        .sum = view.sum,
-                        .mxr = view.mxr,
-                        .update_ad = options_.update_ad,
-                        .svpbmt = options_.svpbmt,
-                        .svnapot = options_.svnapot};
-    const auto walked = walk(ram_, mode, gva, access, &path);
+    TlbFlush flush;
+    const auto walked = translate(view, gva, access, flush, &path);
     if (!walked) return {.kind = Inject, .cause = walked.error()};
-    if (!is_representable(view.satp)) return {.kind = Inject, .cause = page_fault(access)};
-    if (!ram_.contains(walked->gpa.page(), kPageSize)) return {.kind = Device, .gpa = walked->gpa};
+    if (!is_representable(view.satp)) return {.kind = Inject, .cause = page_fault(access), .flush = flush};
+    if (!ram_.contains(walked->gpa.page(), kPageSize)) return {.kind = Device, .gpa = walked->gpa, .flush = flush};
     if (in_window(pte_index(gva.raw, host_levels_ - 1))) {
         ++stats_.window_conflicts;
-        return {.kind = Inject, .cause = page_fault(access), .window_conflict = true};
+        return {.kind = Inject, .cause = page_fault(access), .window_conflict = true, .flush = flush};
     }
 
     const bool bare = view.satp.mode() == SatpMode::Bare;
@@ -44,9 +38,27 @@ Shadow::FaultResult Shadow::handle_fault([[maybe_unused]] unsigned vcpu, const V
               .rights = bare ? kRights : leaf_rights(walked->pte, view_kind(view.priv, view.sum), view.mxr),
               .pbmt = walked->pte.raw & Pte::PBMT.mask,
               .path = path,
-              .flush = {}};
+              .flush = flush};
     fill_path(fill);
     return {.kind = Retry, .gpa = walked->gpa, .flush = fill.flush};
+}
+
+std::expected<Translation, Cause> Shadow::translate(const View& view, Gva gva, Access access, TlbFlush& flush,
+                                                    TablePath* path) {
+    const WalkMode mode{.satp = view.satp,
+                        .priv = view.priv,
+                        .sum = view.sum,
+                        .mxr = view.mxr,
+                        .update_ad = options_.update_ad,
+                        .svpbmt = options_.svpbmt,
+                        .svnapot = options_.svnapot};
+    const auto walked = walk(ram_, mode, gva, access, path);
+    // The walk may have written the leaf, and a page may be table and code at once.
+    if (walked && options_.update_ad && ram_.contains(walked->pte_address, sizeof(u64)) &&
+        tables_.has_copy(walked->pte_address.frame())) {
+        drop_copy(walked->pte_address.frame(), flush);
+    }
+    return walked;
 }
 
 void Shadow::fill_path(Fill& fill) {
@@ -72,14 +84,17 @@ bool Shadow::can_map(const Fill& fill, unsigned level) const {
     const u64 size = level_size(level);
     const Gpa base{align_down(fill.gpa.raw, size)};
     if (!ram_.contains(base, size) || !is_aligned(ram_.hpa(base).raw, size)) return false;
-    return !(fill.rights & Pte::W.mask) || !tables_.has_tables(base, level);
+    if ((fill.rights & Pte::W.mask) && (tables_.has_tables(base, level) || tables_.has_copies(base, level)))
+        return false;
+    const bool user = view_kind(fill.view.priv, fill.view.sum) == ViewKind::User;
+    return user || !(fill.rights & Pte::X.mask) || !tables_.has_copies(base, level);
 }
 
 /// Which page an entry at `level` + 1 on the path must point to.
 PageKey Shadow::child_key(const Fill& fill, unsigned level) const {
     if (level < fill.leaf_level) {
         const Gpa base{align_down(fill.gpa.raw, level_size(level + 1))};
-        return PageKey::direct(base, level, fill.rights, fill.pbmt);
+        return PageKey::direct(base, level, fill.rights, fill.pbmt, view_kind(fill.view.priv, fill.view.sum));
     }
     const unsigned guest_levels = levels(fill.view.satp.mode());
     const Half half = fill.gva.raw >> 63 ? Half::High : Half::Low;
@@ -122,16 +137,20 @@ void Shadow::clear(Fill& fill, u32 page, unsigned index) {
 /// cached the old one faults once more at most, and the spurious fault flushes it.
 bool Shadow::map(Fill& fill, u32 page, unsigned level) {
     const unsigned index = pte_index(fill.gva.raw, level);
-    u64 rights = fill.rights;
-    if (level == 0 && (rights & Pte::W.mask) && tables_.is_protected(fill.gpa.frame())) {
-        if (fill.access == Access::Store) {
-            unsync(fill.gpa.frame());
-        } else {
-            rights &= ~Pte::W.mask;
+    Pte leaf = host_leaf(ram_.hpa(Gpa{align_down(fill.gpa.raw, level_size(level))}), fill.rights, fill.pbmt);
+    if (level == 0) {
+        leaf = small_leaf(tables_.page(page), fill.gpa, fill.rights, fill.pbmt);
+        const u64 needed = fill.access == Access::Fetch  ? Pte::X.mask
+                           : fill.access == Access::Load ? Pte::R.mask
+                                                         : Pte::W.mask;
+        if ((leaf.raw & needed) == 0) {
+            // What stands against it is ours: a copy that cannot be read, or protection from stores.
+            const u64 frame = fill.gpa.frame();
+            tables_.has_copy(frame) ? drop_copy(frame, fill.flush) : unsync(frame);
+            leaf = small_leaf(tables_.page(page), fill.gpa, fill.rights, fill.pbmt);
         }
     }
-    const Hpa target = ram_.hpa(Gpa{align_down(fill.gpa.raw, level_size(level))});
-    const Pte leaf = host_leaf(target, rights, fill.pbmt);
+    const Hpa target = host_target(leaf);
     const Pte old = tables_.entry(page, index);
     if (old == leaf) {
         ++stats_.spurious;
@@ -149,32 +168,45 @@ bool Shadow::map(Fill& fill, u32 page, unsigned level) {
     return old.raw == 0;
 }
 
-/// Fills the empty entries around a new one.
-void Shadow::prefill(u32 page, unsigned around) {
-    const unsigned first = around & ~(options_.prefill - 1);
-    for (unsigned index = first; index < first + options_.prefill; ++index) {
-        if (tables_.entry(page, index).raw == 0) prefill_entry(page, index);
+/// The leaf at level 0 that may show `gpa` in `page` where the guest grants `rights`: without stores that must be seen,
+/// and nothing but execution where instructions are replaced.
+Pte Shadow::small_leaf(const ShadowPage& page, Gpa gpa, u64 rights, u64 pbmt) const {
+    const u64 frame = gpa.frame();
+    if ((rights & Pte::X.mask) && tables_.has_copy(frame) && ShadowTables::shows_copies(page)) {
+        return host_leaf(tables_.copy_address(frame), Pte::X.mask, pbmt);
     }
+    if ((rights & Pte::W.mask) && tables_.is_protected(frame)) rights &= ~Pte::W.mask;
+    return host_leaf(ram_.hpa(gpa), rights, pbmt);
 }
 
-/// Fills an empty entry at level 0 with what hardware might have cached by itself: only what the guest's entry grants
-/// as it is, A and D untouched.
-void Shadow::prefill_entry(u32 number, unsigned index) {
+/// What an entry at level 0 may be as the guest's memory stands: no more than hardware might have cached by itself, A
+/// and D untouched. Empty where nothing is granted.
+Pte Shadow::granted_leaf(u32 number, unsigned index) const {
     const ShadowPage& page = tables_.page(number);
     Gpa gpa = page.key.base() + u64{index} * kPageSize;
     u64 rights = page.key.rights();
     u64 pbmt = page.key.pbmt();
     if (page.key.kind() != PageKind::Direct) {
         const Pte guest = guest_entry(page, index);
-        if (guest.raw == 0 || classify(guest, 0, options_.svpbmt, options_.svnapot) != PteKind::Leaf) return;
+        if (guest.raw == 0 || classify(guest, 0, options_.svpbmt, options_.svnapot) != PteKind::Leaf) return {};
         gpa = leaf_page(guest, 0, Gva{u64{index} << kPageShift});
         rights = leaf_rights(guest, page.key.view(), page.key.mxr());
         pbmt = guest.raw & Pte::PBMT.mask;
     }
-    if (rights == 0 || !ram_.contains(gpa, kPageSize)) return;
-    if ((rights & Pte::W.mask) && tables_.is_protected(gpa.frame())) rights &= ~Pte::W.mask;
-    tables_.set_leaf(number, index, host_leaf(ram_.hpa(gpa), rights, pbmt));
-    ++stats_.prefills;
+    if (rights == 0 || !ram_.contains(gpa, kPageSize)) return {};
+    return small_leaf(page, gpa, rights, pbmt);
+}
+
+/// Fills the empty entries around a new one.
+void Shadow::prefill(u32 page, unsigned around) {
+    const unsigned first = around & ~(options_.prefill - 1);
+    for (unsigned index = first; index < first + options_.prefill; ++index) {
+        if (tables_.entry(page, index).raw != 0) continue;
+        const Pte leaf = granted_leaf(page, index);
+        if (leaf.raw == 0) continue;
+        tables_.set_leaf(page, index, leaf);
+        ++stats_.prefills;
+    }
 }
 
 }  // namespace uc

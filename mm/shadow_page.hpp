@@ -37,14 +37,16 @@ struct PageKey : Reg<PageKey> {
     static constexpr Field<PageKey, 10, 4> Mode{};   // Table, Wrapper: the guest's satp.MODE
     static constexpr Field<PageKey, 5, 3> Rights{};  // Direct: R, W, X
     static constexpr Field<PageKey, 8, 2> Pbmt{};    // Direct
+    static constexpr Field<PageKey, 10> User{};      // Direct: part of a user's view
     static constexpr Field<PageKey, 16, 44> Frame{};
 
-    [[nodiscard]] static constexpr PageKey direct(Gpa base, unsigned level, u64 rights, u64 pbmt) {
+    [[nodiscard]] static constexpr PageKey direct(Gpa base, unsigned level, u64 rights, u64 pbmt, ViewKind view) {
         PageKey key;
         return key.set(Level, level)
             .set(Kind, static_cast<u64>(PageKind::Direct))
             .set(Rights, rights >> Pte::R.lsb)
             .set(Pbmt, pbmt >> Pte::PBMT.lsb)
+            .set(User, view == ViewKind::User)
             .set(Frame, base.frame());
     }
     [[nodiscard]] constexpr unsigned level() const { return static_cast<unsigned>(get(Level)); }
@@ -53,6 +55,10 @@ struct PageKey : Reg<PageKey> {
     [[nodiscard]] constexpr Gpa base() const { return Gpa{get(Frame) << kPageShift}; }
     [[nodiscard]] constexpr ViewKind view() const { return static_cast<ViewKind>(get(View)); }
     [[nodiscard]] constexpr bool mxr() const { return get(Mxr) != 0; }
+    /// Whether a user's view: there code is executed as it is.
+    [[nodiscard]] constexpr bool is_user() const {
+        return kind() == PageKind::Direct ? get(User) != 0 : view() == ViewKind::User;
+    }
     [[nodiscard]] constexpr Half half() const { return static_cast<Half>(get(HalfOf)); }
     /// R, W, X where a PTE has them; of Direct pages.
     [[nodiscard]] constexpr u64 rights() const { return get(Rights) << Pte::R.lsb; }
@@ -71,8 +77,9 @@ struct ShadowPage {
     u32 unsync_prev = kNoPage;
     u32 asid_generation = 0;  ///< of a root: when `asid` was taken
     u16 asid = 0;
-    u16 present = 0;  ///< entries that are not empty, the window's aside
-    u8 bucket = 0;    ///< where it is listed while out of step
+    u16 present = 0;        ///< entries that are not empty, the window's aside
+    u8 bucket = 0;          ///< where it is listed while out of step
+    u64 unsync_region = 0;  ///< ShadowTables::region_of its `va`, likewise
     bool in_use = false;
     bool unsync = false;      ///< the table may differ from what the page shows: listed in a bucket
     bool open = false;        ///< the guest can store to the table unseen; implies unsync

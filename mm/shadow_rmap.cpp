@@ -5,6 +5,10 @@
 
 namespace uc {
 
+namespace {
+constexpr u64 kWritable = Pte::W.mask | Pte::D.mask;
+}
+
 void ShadowTables::chain(u32* head, u32 slot) {
     links_[slot] = {.next = *head, .prev = kNoSlot};
     if (*head != kNoSlot) links_[*head].prev = slot;
@@ -19,9 +23,9 @@ void ShadowTables::unchain(u32* head, u32 slot) {
 
 u32* ShadowTables::chain_of(u32 number, Pte pte) {
     if (!pte.is_leaf()) return &pages_[child(pte)].parents;
-    const Gpa gpa = ram_.gpa(host_target(pte));
+    const Gpa gpa = shown_by(pte);
     const unsigned level = pages_[number].key.level();
-    return level == 0 ? &frames_[gpa.frame() - ram_.base().frame()].leaves : &region(gpa, level).leaves;
+    return level == 0 ? &info(gpa.frame()).leaves : &region(gpa, level).leaves;
 }
 
 void ShadowTables::set_leaf(u32 number, unsigned index, Pte leaf) {
@@ -41,6 +45,7 @@ void ShadowTables::drop(u32 number, unsigned index) {
     const Pte pte = entry(number, index);
     write(number, index, Pte{});
     --pages_[number].present;
+    if (!pte.is_leaf() || is_copy(pte)) ++copies_epoch_;
     unchain(chain_of(number, pte), number * kPtesPerTable + index);
 }
 
@@ -58,7 +63,7 @@ void ShadowTables::place(u32 number, Gva va) {
     ShadowPage& page = pages_[number];
     if (page.key.kind() == PageKind::Direct) return;  // shows memory, not a table: never out of step
     const Gva region{align_down(va.raw & va_mask_, level_size(page.key.level() + 1))};
-    if (page.va == region || page.key.kind() == PageKind::Direct) return;
+    if (page.va == region) return;
     if (page.parents != kNoSlot) {
         aliased_ = true;
         return;
@@ -71,28 +76,79 @@ void ShadowTables::place(u32 number, Gva va) {
 }
 
 bool ShadowTables::is_protected(u64 frame) const {
+    if (has_copy(frame)) return true;
     const u32 table = first_table(frame);
     return table != kNoPage && !pages_[table].open;
 }
 
-void ShadowTables::protect(u64 frame) {
-    constexpr u64 writable = Pte::W.mask | Pte::D.mask;
-    for (u32 slot = frames_[frame - ram_.base().frame()].leaves; slot != kNoSlot; slot = links_[slot].next) {
-        const u32 number = slot / kPtesPerTable;
-        const unsigned index = slot % kPtesPerTable;
-        const Pte leaf = entry(number, index);
-        if (leaf.raw & writable) write(number, index, Pte{{leaf.raw & ~writable}});
-    }
-    // A superpage goes as a whole and comes back in pieces, as its parts are touched.
+/// Calls visit(page, index) for every superpage leaf that shows `frame`; it may drop that leaf.
+template <class Visit>
+void ShadowTables::for_each_superpage(u64 frame, Visit visit) {
     for (unsigned level = 1; level <= kRegionLevels; ++level) {
         u32 next = kNoSlot;
         for (u32 slot = region(Gpa{frame << kPageShift}, level).leaves; slot != kNoSlot; slot = next) {
             next = links_[slot].next;
-            const u32 number = slot / kPtesPerTable;
-            const unsigned index = slot % kPtesPerTable;
-            if (entry(number, index).get(Pte::W)) drop(number, index);
+            visit(slot / kPtesPerTable, slot % kPtesPerTable);
         }
     }
+}
+
+void ShadowTables::protect(u64 frame) {
+    for (u32 slot = info(frame).leaves; slot != kNoSlot; slot = links_[slot].next) {
+        const u32 number = slot / kPtesPerTable;
+        const unsigned index = slot % kPtesPerTable;
+        const Pte leaf = entry(number, index);
+        if (leaf.raw & kWritable) write(number, index, Pte{{leaf.raw & ~kWritable}});
+    }
+    // A superpage goes as a whole and comes back in pieces, as its parts are touched.
+    for_each_superpage(frame, [this](u32 number, unsigned index) {
+        if (entry(number, index).get(Pte::W)) drop(number, index);
+    });
+}
+
+void ShadowTables::make_copy(u64 frame) {
+    const u32 copy = copies_.next();
+    if (copies_.source(copy) != CodeCopies::kFree) drop_copy(ram_.base().frame() + copies_.source(copy));
+    const u32 source = static_cast<u32>(frame - ram_.base().frame());
+    copies_.fill(copy, source, ram_.pointer(Gpa{frame << kPageShift}, kPageSize));
+    info(frame).copy = static_cast<u16>(copy);
+    count_copy(frame, +1);
+
+    const Hpa target = copies_.hpa(copy);
+    for (u32 slot = info(frame).leaves; slot != kNoSlot; slot = links_[slot].next) {
+        const u32 number = slot / kPtesPerTable;
+        const unsigned index = slot % kPtesPerTable;
+        const Pte leaf = entry(number, index);
+        if (leaf.get(Pte::X) && shows_copies(pages_[number])) {
+            write(number, index, host_leaf(target, Pte::X.mask, leaf.raw & Pte::PBMT.mask));
+        } else if (leaf.raw & kWritable) {
+            write(number, index, Pte{{leaf.raw & ~kWritable}});
+        }
+    }
+    for_each_superpage(frame, [this](u32 number, unsigned index) {
+        const Pte leaf = entry(number, index);
+        if (leaf.get(Pte::W) || (leaf.get(Pte::X) && shows_copies(pages_[number]))) drop(number, index);
+    });
+}
+
+void ShadowTables::drop_copy(u64 frame) {
+    FrameInfo& f = info(frame);
+    u32 next = kNoSlot;
+    for (u32 slot = f.leaves; slot != kNoSlot; slot = next) {
+        next = links_[slot].next;
+        const u32 number = slot / kPtesPerTable;
+        const unsigned index = slot % kPtesPerTable;
+        if (is_copy(entry(number, index))) drop(number, index);
+    }
+    copies_.free(f.copy);
+    count_copy(frame, -1);
+    f.copy = kNoCopy;
+    if (f.drops != kMostDrops) ++f.drops;
+}
+
+void ShadowTables::count_copy(u64 frame, int change) {
+    const Gpa gpa{frame << kPageShift};
+    for (unsigned level = 1; level <= kRegionLevels; ++level) region(gpa, level).copies += static_cast<u32>(change);
 }
 
 }  // namespace uc

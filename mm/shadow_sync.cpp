@@ -4,28 +4,23 @@
 
 namespace uc {
 
-Pte Shadow::guest_entry(const ShadowPage& page, unsigned index) const {
-    return {{ram_.load_pte(page.key.base() + u64{index} * sizeof(u64)).value_or(0)}};
-}
-
 /// Whether the guest's entry, as it now stands, still grants what the shadow's entry at the same place gives. No record
 /// of what the guest's entry was is needed: what it is now says what the shadow may be.
 bool Shadow::entry_holds(u32 number, unsigned index, Pte host) const {
     const ShadowPage& page = tables_.page(number);
     const unsigned level = page.key.level();
     const Pte guest = guest_entry(page, index);
-    const PteKind kind = classify(guest, level, options_.svpbmt, options_.svnapot);
     const bool pointer = !host.is_leaf();
     const ShadowPage* const child = pointer ? &tables_.page(tables_.child(host)) : nullptr;
     if (pointer && child->key.kind() == PageKind::Table) {
-        return kind == PteKind::Table && guest.get(Pte::PPN) == child->key.frame();
+        return guest.is_pointer() && guest.get(Pte::PPN) == child->key.frame();
     }
-    if (kind != PteKind::Leaf) return false;
+    if (classify(guest, level, options_.svpbmt, options_.svnapot) != PteKind::Leaf) return false;
     const Gpa gpa = leaf_page(guest, level, Gva{level == 0 ? u64{index} << kPageShift : 0});
     const u64 granted = leaf_rights(guest, page.key.view(), page.key.mxr());
     const u64 given = pointer ? child->key.rights() : host.raw & kRights;
     const u64 pbmt = pointer ? child->key.pbmt() : host.raw & Pte::PBMT.mask;
-    return gpa == (pointer ? child->key.base() : ram_.gpa(host_target(host))) && (given & ~granted) == 0 &&
+    return gpa == (pointer ? child->key.base() : tables_.shown_by(host)) && (given & ~granted) == 0 &&
            pbmt == (guest.raw & Pte::PBMT.mask);
 }
 
@@ -37,21 +32,28 @@ TlbFlush Shadow::flush_for(u32 page, Pte entry, Gva va) const {
     return one_address ? TlbFlush::page(va) : TlbFlush::all();
 }
 
-/// Drops what is outdated on the way of `va` through one page. A page that the guest has just mapped and fenced is
-/// about to be used: showing it now saves the fault.
-TlbFlush Shadow::repair(u32 page, Gva va) {
-    const unsigned level = tables_.page(page).key.level();
+/// Drops what is outdated on the way of `va` through one page. A leaf becomes what the guest grants: a page that it has
+/// just mapped and fenced is about to be used, and showing it now saves the fault.
+[[gnu::always_inline]] inline void Shadow::repair(u32 number, Gva va, TlbFlush& flush) {
+    const unsigned level = tables_.page(number).key.level();
     const unsigned index = pte_index(va.raw, level);
-    const Pte host = tables_.entry(page, index);
-    TlbFlush flush;
-    if (host.raw != 0) {
-        if (ShadowTables::is_foreign(host) || entry_holds(page, index, host)) return flush;
-        tables_.drop(page, index);
-        ++stats_.drops;
-        flush = flush_for(page, host, va);
+    const Pte host = tables_.entry(number, index);
+    Pte granted{};
+    if (level == 0) {
+        granted = granted_leaf(number, index);
+        if (host == granted) return;
+    } else if (host.raw == 0 || ShadowTables::is_foreign(host) || entry_holds(number, index, host)) {
+        return;
     }
-    if (level == 0) prefill_entry(page, index);
-    return flush;
+    if (host.raw != 0) {
+        tables_.drop(number, index);
+        ++stats_.drops;
+        flush.merge(flush_for(number, host, va));
+    }
+    if (granted.raw != 0) {
+        tables_.set_leaf(number, index, granted);
+        ++stats_.prefills;
+    }
 }
 
 /// Drops all that is outdated in one page.
@@ -88,17 +90,29 @@ TlbFlush Shadow::fence(std::optional<Gva> va, [[maybe_unused]] std::optional<u16
     // owed.
     if (!is_canonical(va->raw, options_.window.host_mode)) return TlbFlush::none();
     TlbFlush flush;
-    const bool aliased = tables_.aliased();
-    const auto repair_bucket = [&](unsigned bucket) {
-        for (u32 page = tables_.first_unsync(bucket); page != kNoPage; page = tables_.page(page).unsync_next) {
-            if (aliased || tables_.translates(tables_.page(page), *va)) flush.merge(repair(page, *va));
-        }
-    };
     if (tables_.unsync_pages() == 0) return flush;
-    if (aliased) {
-        for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) repair_bucket(bucket);
-    } else {
-        for (unsigned level = 0; level < host_levels_; ++level) repair_bucket(tables_.bucket_of(level, *va));
+    if (tables_.aliased()) [[unlikely]]
+        return fence_everywhere(*va);
+    unsigned level = 0;
+    for (unsigned levels = tables_.unsync_levels(); levels != 0; levels >>= 1, ++level) {
+        if ((levels & 1) == 0) continue;
+        const u64 region = tables_.region_of(level, *va);
+        for (u32 number = tables_.first_unsync(ShadowTables::bucket_of(level, region)); number != kNoPage;) {
+            const ShadowPage& page = tables_.page(number);
+            if (page.unsync_region == region) repair(number, *va, flush);
+            number = page.unsync_next;
+        }
+    }
+    return flush;
+}
+
+/// The same where a page may translate the address without telling.
+TlbFlush Shadow::fence_everywhere(Gva va) {
+    TlbFlush flush;
+    for (unsigned bucket = 0; bucket < ShadowTables::kBuckets; ++bucket) {
+        for (u32 page = tables_.first_unsync(bucket); page != kNoPage; page = tables_.page(page).unsync_next) {
+            repair(page, va, flush);
+        }
     }
     return flush;
 }
@@ -171,11 +185,18 @@ void Shadow::unsync(u64 frame) {
     ++stats_.unsyncs;
 }
 
-void Shadow::memory_written(Gpa gpa, u64 size) {
+TlbFlush Shadow::memory_written(Gpa gpa, u64 size) {
+    TlbFlush flush;
     const u64 last = (gpa + (size - 1)).frame();
     for (u64 frame = gpa.frame(); size != 0 && frame <= last; ++frame) {
-        if (tables_.is_protected(frame)) unsync(frame);
+        if (!ram_.contains(Gpa{frame << kPageShift}, kPageSize)) continue;
+        if (tables_.has_copy(frame)) {
+            drop_copy(frame, flush);
+        } else if (tables_.is_protected(frame)) {
+            unsync(frame);
+        }
     }
+    return flush;
 }
 
 }  // namespace uc

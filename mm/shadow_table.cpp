@@ -6,17 +6,23 @@
 
 namespace uc {
 
-u64 ShadowTables::metadata_size(u64 ram_size, u32 max_pages) {
+u64 ShadowTables::metadata_size(u64 ram_size, u32 max_pages, u32 max_copies) {
     u64 size = max_pages * (sizeof(ShadowPage) + kPtesPerTable * sizeof(Link));
+    size += align_up(max_copies * sizeof(u32), 8);
     size += (ram_size >> kPageShift) * sizeof(FrameInfo);
     for (unsigned level = 1; level <= kRegionLevels; ++level)
         size += region_count(ram_size, level) * sizeof(RegionInfo);
     return size;
 }
 
-ShadowTables::ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels, std::span<std::byte> metadata)
-    : ram_(ram), pool_(pool), va_mask_((1ull << level_shift(host_levels)) - 1) {
-    std::byte* at = metadata.data();
+ShadowTables::ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels, std::span<std::byte> code,
+                           Hpa code_base, std::span<std::byte> metadata)
+    : ram_(ram),
+      pool_(pool),
+      host_levels_(host_levels),
+      va_mask_((1ull << level_shift(host_levels)) - 1),
+      copies_(code, code_base, reinterpret_cast<u32*>(metadata.data())) {
+    std::byte* at = metadata.data() + align_up(copies_.capacity() * sizeof(u32), 8);
     const auto carve = [&at]<class T>(u64 count, const T& initial) {
         T* const array = reinterpret_cast<T*>(at);
         for (u64 i = 0; i < count; ++i) new (&array[i]) T(initial);
@@ -26,9 +32,9 @@ ShadowTables::ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels,
     pages_ = carve(pool.capacity(), ShadowPage{});
     links_ = reinterpret_cast<Link*>(at);  // each is written before it is read
     at += u64{pool.capacity()} * kPtesPerTable * sizeof(Link);
-    frames_ = carve(ram.size() >> kPageShift, FrameInfo{kNoSlot, kNoPage});
+    frames_ = carve(ram.size() >> kPageShift, FrameInfo{});
     for (unsigned level = 1; level <= kRegionLevels; ++level) {
-        regions_[level - 1] = carve(region_count(ram.size(), level), RegionInfo{kNoSlot, 0});
+        regions_[level - 1] = carve(region_count(ram.size(), level), RegionInfo{});
     }
     unsync_.fill(kNoPage);
 }
@@ -98,13 +104,16 @@ void ShadowTables::count_table(u64 frame, int change) {
 void ShadowTables::mark_unsync(u32 number) {
     ShadowPage& page = pages_[number];
     page.unsync = true;
-    page.bucket = static_cast<u8>(bucket_of(page.key.level(), page.va));
+    page.unsync_region = region_of(page.key.level(), page.va);
+    page.bucket = static_cast<u8>(bucket_of(page.key.level(), page.unsync_region));
     u32& head = unsync_[page.bucket];
     page.unsync_prev = kNoPage;
     page.unsync_next = head;
     if (head != kNoPage) pages_[head].unsync_prev = number;
     head = number;
     ++unsync_count_;
+    ++unsync_at_level_[page.key.level()];
+    unsync_levels_ |= 1u << page.key.level();
 }
 
 void ShadowTables::mark_synced(u32 number) {
@@ -113,6 +122,7 @@ void ShadowTables::mark_synced(u32 number) {
     (page.unsync_prev == kNoPage ? unsync_[page.bucket] : pages_[page.unsync_prev].unsync_next) = page.unsync_next;
     if (page.unsync_next != kNoPage) pages_[page.unsync_next].unsync_prev = page.unsync_prev;
     --unsync_count_;
+    if (--unsync_at_level_[page.key.level()] == 0) unsync_levels_ &= ~(1u << page.key.level());
 }
 
 }  // namespace uc

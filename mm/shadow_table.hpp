@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The shadow pages of a guest and all that ties them together: entries, reverse maps, page lists, write protection.
+// The shadow pages of a guest and all that ties them together: entries, reverse maps, page lists, write protection,
+// copies of code.
 
+#include "mm/code_copies.hpp"
 #include "mm/frame_pool.hpp"
 #include "mm/guest_ram.hpp"
 #include "mm/shadow_page.hpp"
@@ -19,9 +21,11 @@ class ShadowTables {
   public:
     static constexpr unsigned kRegionLevels = 2;  ///< leaves of 2 MiB and 1 GiB; larger guest leaves are split
 
-    [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages);
+    [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages, u32 max_copies);
 
-    ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels, std::span<std::byte> metadata);
+    /// `code` is where copies of code go, at `code_base` on the bus.
+    ShadowTables(GuestRam& ram, FramePool& pool, unsigned host_levels, std::span<std::byte> code, Hpa code_base,
+                 std::span<std::byte> metadata);
     ShadowTables(const ShadowTables&) = delete;
     ShadowTables& operator=(const ShadowTables&) = delete;
 
@@ -61,15 +65,62 @@ class ShadowTables {
     void set_pointer(u32 number, unsigned index, u32 child, Gva va);
     /// Changes the rights of a leaf, not what it maps.
     void set_rights(u32 number, unsigned index, Pte leaf) { write(number, index, leaf); }
+    /// The guest's memory that a leaf shows, be it through a copy.
+    [[nodiscard]] Gpa shown_by(Pte leaf) const {
+        const Hpa target = host_target(leaf);
+        if (!copies_.contains(target)) return ram_.gpa(target);
+        return ram_.base() + u64{copies_.source(copies_.index(target))} * kPageSize;
+    }
     /// Empties an entry. Owes a flush.
     void drop(u32 number, unsigned index);
     void drop_entries(u32 number);
 
+    struct Leaf {
+        Pte pte;
+        unsigned level = 0;
+    };
+    /// The leaf that hardware finds for `va` from the root `root`; nullopt: there is none of a guest's.
+    [[nodiscard]] std::optional<Leaf> leaf_at(u32 root, Gva va) const {
+        constexpr u64 kKind = Pte::V.mask | Pte::R.mask | Pte::W.mask | Pte::X.mask | Pte::RSW.mask;
+        const std::byte* table = pool_.frame(root);
+        for (unsigned level = host_levels_ - 1;; --level) {
+            const u64* const at = reinterpret_cast<const u64*>(table) + pte_index(va.raw, level);
+            const Pte pte{{__atomic_load_n(at, __ATOMIC_RELAXED)}};
+            if ((pte.raw & kKind) != Pte::V.mask) {
+                if (pte.raw == 0 || is_foreign(pte)) return std::nullopt;
+                return Leaf{pte, level};
+            }
+            table = pool_.frame(host_target(pte));
+        }
+    }
+
     // Guest memory in use as page tables.
-    /// Whether stores to `frame` must be seen: it has Table pages in step with it.
+    /// Whether stores to `frame` must be seen: it has Table pages in step with it, or a copy.
     [[nodiscard]] bool is_protected(u64 frame) const;
     /// Whether any frame in the region of `level` (1 or 2) around `gpa` has Table pages.
     [[nodiscard]] bool has_tables(Gpa gpa, unsigned level) const { return region(gpa, level).tables != 0; }
+    // Copies of code. A frame never has both a copy and Table pages.
+    [[nodiscard]] bool has_copy(u64 frame) const { return info(frame).copy != kNoCopy; }
+    /// Whether any frame in the region of `level` (1 or 2) around `gpa` has a copy.
+    [[nodiscard]] bool has_copies(Gpa gpa, unsigned level) const { return region(gpa, level).copies != 0; }
+    /// Whether a leaf in `page` that may be executed shows the copy of a frame that has one.
+    [[nodiscard]] static bool shows_copies(const ShadowPage& page) { return !page.key.is_user(); }
+    [[nodiscard]] Hpa copy_address(u64 frame) const { return copies_.hpa(info(frame).copy); }
+    [[nodiscard]] bool is_copy(Pte leaf) const { return copies_.contains(host_target(leaf)); }
+    [[nodiscard]] bool can_copy() const { return copies_.capacity() != 0; }
+    /// Copies a frame that has neither copy nor Table pages, perhaps in place of another. Every leaf that may execute
+    /// the frame, in views that show copies, leads to the copy afterwards and grants nothing else; no leaf grants
+    /// stores to it. Owes a flush of everything and, on every hart, fence.i.
+    void make_copy(u64 frame);
+    /// Gives up the copy of `frame`, and all leaves that show it. Owes a flush of everything.
+    void drop_copy(u64 frame);
+    /// Puts an ecall in the place of the instruction at `gpa`, whose frame has a copy.
+    void replace(Gpa gpa) { copies_.replace(info(gpa.frame()).copy, gpa.page_offset()); }
+    /// Changes when a copy, or a part of some tree that may lead to one, goes away.
+    [[nodiscard]] u64 copies_epoch() const { return copies_epoch_; }
+    /// How often the copy of `frame` was given up; saturates.
+    [[nodiscard]] u16 copy_drops(u64 frame) const { return info(frame).drops; }
+
     /// Takes write access to `frame` from all leaves. Owes a flush of everything.
     void protect(u64 frame);
     void mark_unsync(u32 number);
@@ -78,13 +129,16 @@ class ShadowTables {
     // Pages out of step, in buckets by level and address, so that a fence of one address looks at few.
     static constexpr unsigned kBucketsPerLevel = 32;
     static constexpr unsigned kBuckets = 5 * kBucketsPerLevel;
-    /// Where a page at `level` that translates `va` is listed. Higher levels have higher buckets.
-    [[nodiscard]] unsigned bucket_of(unsigned level, Gva va) const {
-        const u64 region = (va.raw & va_mask_) >> level_shift(level + 1);
+    /// Number of the region around `va` that one page at `level` translates.
+    [[nodiscard]] u64 region_of(unsigned level, Gva va) const { return (va.raw & va_mask_) >> level_shift(level + 1); }
+    /// Where a page at `level` that translates a region is listed. Higher levels have higher buckets.
+    [[nodiscard]] static unsigned bucket_of(unsigned level, u64 region) {
         return level * kBucketsPerLevel + static_cast<unsigned>(region % kBucketsPerLevel);
     }
     [[nodiscard]] u32 first_unsync(unsigned bucket) const { return unsync_[bucket]; }
     [[nodiscard]] u32 unsync_pages() const { return unsync_count_; }
+    /// The levels that they are at, as a bit set.
+    [[nodiscard]] unsigned unsync_levels() const { return unsync_levels_; }
     /// Whether some page was ever reachable at two addresses at once: then ShadowPage::va does not tell where a page
     /// translates.
     [[nodiscard]] bool aliased() const { return aliased_; }
@@ -101,13 +155,18 @@ class ShadowTables {
         u32 next;
         u32 prev;
     };
+    static constexpr u16 kNoCopy = 0xffff;
+    static constexpr u16 kMostDrops = 0xffff;
     struct FrameInfo {
-        u32 leaves;  ///< chain of 4 KiB leaves that map it
-        u32 pages;   ///< list of pages whose key has this frame
+        u32 leaves = kNoSlot;  ///< chain of 4 KiB leaves that show it
+        u32 pages = kNoPage;   ///< list of pages whose key has this frame
+        u16 copy = kNoCopy;
+        u16 drops = 0;  ///< of copies
     };
     struct RegionInfo {
-        u32 leaves;  ///< chain of superpage leaves that map it
-        u32 tables;  ///< frames inside that have Table pages
+        u32 leaves = kNoSlot;  ///< chain of superpage leaves that map it
+        u32 tables = 0;        ///< frames inside that have Table pages
+        u32 copies = 0;        ///< frames inside that have a copy
     };
 
     /// Regions of `level` that a memory of `size` bytes can touch, wherever it begins.
@@ -122,9 +181,13 @@ class ShadowTables {
     [[nodiscard]] RegionInfo& region(Gpa gpa, unsigned level) const {
         return regions_[level - 1][(gpa.raw >> level_shift(level)) - (ram_.base().raw >> level_shift(level))];
     }
+    [[nodiscard]] FrameInfo& info(u64 frame) const { return frames_[frame - ram_.base().frame()]; }
     [[nodiscard]] u32* page_list(u64 frame);
     [[nodiscard]] u32* chain_of(u32 number, Pte pte);
     void count_table(u64 frame, int change);
+    void count_copy(u64 frame, int change);
+    template <class Visit>
+    void for_each_superpage(u64 frame, Visit visit);
     void chain(u32* head, u32 slot);
     void unchain(u32* head, u32 slot);
     void place(u32 number, Gva va);
@@ -132,13 +195,18 @@ class ShadowTables {
 
     GuestRam& ram_;
     FramePool& pool_;
+    unsigned host_levels_;
     u64 va_mask_;  ///< address bits that the host translates
     ShadowPage* pages_;
     Link* links_;        ///< by slot
     FrameInfo* frames_;  ///< by frame of guest memory
     std::array<RegionInfo*, kRegionLevels> regions_{};
     u32 elsewhere_ = kNoPage;  ///< pages whose key has no frame of memory
+    CodeCopies copies_;
+    u64 copies_epoch_ = 1;
     u32 unsync_count_ = 0;
+    std::array<u32, 5> unsync_at_level_{};
+    unsigned unsync_levels_ = 0;
     bool aliased_ = false;
     std::array<u32, kBuckets> unsync_{};
 };

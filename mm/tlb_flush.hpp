@@ -16,15 +16,17 @@ struct [[nodiscard]] TlbFlush {
         All,   ///< everything: sfence.vma x0, x0
     };
     Kind kind = Kind::None;
-    bool local = true;  ///< only the hart that asked owes it; else every hart that may hold this guest's entries
-    u16 asid = 0;       ///< host ASID, for Asid
-    Gva va;             ///< for Page
+    bool local = true;   ///< only the hart that asked owes it; else every hart that may hold this guest's entries
+    bool fetch = false;  ///< with All: code was written as well, so fence.i too
+    u16 asid = 0;        ///< host ASID, for Asid
+    Gva va;              ///< for Page
 
     [[nodiscard]] static constexpr TlbFlush none() { return {}; }
-    [[nodiscard]] static constexpr TlbFlush page(Gva va) { return {Kind::Page, false, 0, va}; }
-    [[nodiscard]] static constexpr TlbFlush local_page(Gva va) { return {Kind::Page, true, 0, va}; }
-    [[nodiscard]] static constexpr TlbFlush local_asid(u16 asid) { return {Kind::Asid, true, asid, {}}; }
-    [[nodiscard]] static constexpr TlbFlush all() { return {Kind::All, false, 0, {}}; }
+    [[nodiscard]] static constexpr TlbFlush page(Gva va) { return {Kind::Page, false, false, 0, va}; }
+    [[nodiscard]] static constexpr TlbFlush local_page(Gva va) { return {Kind::Page, true, false, 0, va}; }
+    [[nodiscard]] static constexpr TlbFlush local_asid(u16 asid) { return {Kind::Asid, true, false, asid, {}}; }
+    [[nodiscard]] static constexpr TlbFlush all() { return {Kind::All, false, false, 0, {}}; }
+    [[nodiscard]] static constexpr TlbFlush all_and_fetch() { return {Kind::All, false, true, 0, {}}; }
 
     /// Makes this flush cover `other` as well.
     constexpr void merge(const TlbFlush& other) {
@@ -34,8 +36,10 @@ struct [[nodiscard]] TlbFlush {
             return;
         }
         const bool both_local = local && other.local;
+        const bool either_fetch = fetch || other.fetch;
         if (kind != other.kind || va != other.va || asid != other.asid) *this = all();
         local = both_local;
+        fetch = either_fetch;
     }
     friend constexpr bool operator==(const TlbFlush&, const TlbFlush&) = default;
 };

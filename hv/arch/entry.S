@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The way into a guest and back. uc_enter_guest() looks like an ordinary call to C++: it loads the guest's registers, drops to
- * U-mode, and returns when the guest traps. sscratch holds the VcpuFrame while a guest runs and zero while the hypervisor
+ * U-mode, and returns after a trap behind which the guest may not just go on. tp holds the hypervisor's hart. sscratch holds the VcpuFrame while a guest runs and zero while the hypervisor
  * does, so one vector tells a guest's trap from our own. */
 #include "hv/arch/frame_offsets.h"
 
@@ -45,7 +45,8 @@
     .section .text.entry, "ax"
 
     /* void uc_enter_guest(VcpuFrame* frame)
-     * Expects sstatus.SPP = 0 and sstatus.SIE = 0; FS and VS as the guest shall see them. */
+     * Runs the guest, and uc_after_trap() at each trap, until that returns false. Expects sstatus.SPP = 0 and
+     * sstatus.SIE = 0; FS and VS as the guest shall see them. */
     .globl uc_enter_guest
     .type uc_enter_guest, @function
 uc_enter_guest:
@@ -65,6 +66,7 @@ uc_enter_guest:
     sd s11, 96(sp)
     sd sp, FRAME_HOST_SP(a0)
     sd tp, FRAME_HOST_TP(a0)
+go_on:
     ld t0, FRAME_PC(a0)
     csrw sepc, t0
     csrw sscratch, a0
@@ -114,6 +116,11 @@ uc_trap_entry:
     sd t1, FRAME_PC(a0)
     ld sp, FRAME_HOST_SP(a0)
     ld tp, FRAME_HOST_TP(a0)
+    mv s0, a0
+    call uc_after_trap
+    mv t0, a0
+    mv a0, s0
+    bnez t0, go_on
     ld ra, 0(sp)
     ld s0, 8(sp)
     ld s1, 16(sp)

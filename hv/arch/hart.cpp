@@ -43,6 +43,14 @@ u64 read_hpm(unsigned index, std::index_sequence<I...>) {
     return value;
 }
 
+// tp is the hypervisor's own while it runs.
+[[gnu::always_inline]] inline void set_this_hart(Hart& hart) { asm volatile("mv tp, %0" ::"r"(&hart)); }
+[[gnu::always_inline]] inline Hart& this_hart() {
+    Hart* hart;
+    asm("mv %0, tp" : "=r"(hart));
+    return *hart;
+}
+
 bool field_is_writable(u64 mask) {
     csr_set<CsrNo::sstatus>(mask);
     const bool writable = (csr_read<CsrNo::sstatus>() & mask) != 0;
@@ -108,7 +116,7 @@ void Hart::change_privilege(const GuestHart& hart) {
 }
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
-TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
+TrapInfo Hart::run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) {
     GuestHart& hart = frame.hart;
     if (host_satp != satp_) [[unlikely]] {
         satp_ = host_satp;
@@ -116,27 +124,47 @@ TrapInfo Hart::enter(VcpuFrame& frame, u64 host_satp) {
     }
     if (hart.priv != privilege_) [[unlikely]]
         change_privilege(hart);
-    const u64 wanted = hart.sstatus.raw & kExtensionState;
-    if (wanted != extension_state_) [[unlikely]] {
-        csr_clear<CsrNo::sstatus>(kExtensionState & ~wanted);
-        csr_set<CsrNo::sstatus>(wanted);
-    }
+    load_extension_state(hart);
+    handler_ = handler;
+    set_this_hart(*this);
     uc_enter_guest(&frame);
-    TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
-    // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
-    if (!abilities_.exact_stval && trap.scause == Scause::of(Cause::IllegalInstruction)) [[unlikely]]
-        trap.stval = 0;
-    extension_state_ = trap.sstatus.raw & kExtensionState;
-    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
-    return trap;
+    return trap_;
 }
+
+inline void Hart::load_extension_state(const GuestHart& hart) {
+    const u64 wanted = hart.sstatus.raw & kExtensionState;
+    if (wanted == extension_state_) [[likely]]
+        return;
+    csr_clear<CsrNo::sstatus>(kExtensionState & ~wanted);
+    csr_set<CsrNo::sstatus>(wanted);
+    extension_state_ = wanted;
+}
+
+inline bool Hart::after_trap(VcpuFrame& frame) {
+    GuestHart& hart = frame.hart;
+    trap_ = {{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
+    // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
+    if (!abilities_.exact_stval && trap_.scause == Scause::of(Cause::IllegalInstruction)) [[unlikely]]
+        trap_.stval = 0;
+    extension_state_ = trap_.sstatus.raw & kExtensionState;
+    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
+    if (!handler_(frame, trap_)) return false;
+    load_extension_state(hart);
+    return true;
+}
+
+/// Called by uc_trap_entry when the guest's registers are saved: whether to go back to it at once.
+extern "C" [[gnu::visibility("hidden")]] bool uc_after_trap(VcpuFrame* frame) { return this_hart().after_trap(*frame); }
 
 void Hart::perform(const TlbFlush& flush) {
     switch (flush.kind) {
         case TlbFlush::Kind::None: return;
         case TlbFlush::Kind::Page: return sfence_page(flush.va.raw);
         case TlbFlush::Kind::Asid: return sfence_asid(flush.asid);
-        case TlbFlush::Kind::All: return sfence_all();
+        case TlbFlush::Kind::All:
+            sfence_all();
+            if (flush.fetch) arch::fence_i();
+            return;
     }
 }
 

@@ -33,7 +33,9 @@ class Hart final : public Platform {
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
-    TrapInfo enter(VcpuFrame& frame, u64 host_satp) override;
+    TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) override;
+    /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
+    [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
     void set_timer(u64 deadline) override;
     u64 timebase_hz() const override { return timebase_hz_; }
@@ -50,6 +52,7 @@ class Hart final : public Platform {
 
   private:
     void perform(const TlbFlush& flush) override;
+    void load_extension_state(const GuestHart& hart);
     void change_privilege(const GuestHart& hart);
     void arm(u64 deadline);
 
@@ -59,7 +62,9 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     Terminal* terminal_ = nullptr;
-    u64 armed_ = ~0ull;  ///< the deadline the hardware has
+    ExitHandler handler_ = nullptr;  ///< of the guest that runs
+    TrapInfo trap_;                  ///< the last one
+    u64 armed_ = ~0ull;              ///< the deadline the hardware has
     u64 host_satp_ = 0;
     u64 satp_ = 0;              ///< last written
     u64 extension_state_ = 0;   ///< FS and VS as the hart has them

@@ -57,7 +57,13 @@ class FakePlatform final : public Platform {
     std::array<u64, 32> f{};
     std::map<CsrNo, u64> csrs;  ///< counters and the CSRs of F and V
 
-    TrapInfo enter(VcpuFrame& frame, u64 host_satp) override {
+    TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) override {
+        TrapInfo trap;
+        do trap = enter(frame, host_satp);
+        while (handler(frame, trap));
+        return trap;
+    }
+    TrapInfo enter(VcpuFrame& frame, u64 host_satp) {
         entries.push_back({frame.hart, host_satp});
         if (script.empty()) {
             ADD_FAILURE() << "the guest is entered once more than the script says";

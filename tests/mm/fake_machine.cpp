@@ -17,8 +17,10 @@ FakeMachine::FakeMachine(const MachineConfig& config)
     : config_(config),
       ram_bytes_(allocate(config.ram_size)),
       pool_bytes_(allocate(u64{config.pages} * kPageSize)),
-      metadata_(Shadow::metadata_size(config.ram_size, config.pages, config.options.vcpus) / sizeof(u64) + 1,
-                0xcccc'cccc'cccc'ccccull),
+      code_bytes_(allocate(u64{config.copies} * kPageSize)),
+      metadata_(
+          Shadow::metadata_size(config.ram_size, config.pages, config.options.vcpus, config.copies) / sizeof(u64) + 1,
+          0xcccc'cccc'cccc'ccccull),
       tlbs_(config.options.vcpus),
       random_(config.seed) {
     window_ = {Pte{{0x0123'4cfull}}, Pte{{0x0456'40full | Pte::G.mask}}};
@@ -26,6 +28,8 @@ FakeMachine::FakeMachine(const MachineConfig& config)
     options.window.first_slot = kWindowSlot;
     options.window.slots = static_cast<unsigned>(window_.size());
     options.window.entries = window_.data();
+    options.code = {code_bytes_.get(), u64{config.copies} * kPageSize};
+    options.code_base = kCodeHost;
     std::memset(ram_bytes_.get(), 0, config.ram_size);
     ram_ = std::make_unique<GuestRam>(kRamBase, kRamHost + config.host_offset,
                                       std::span{ram_bytes_.get(), config.ram_size});
@@ -100,13 +104,40 @@ FakeMachine::Walk FakeMachine::walk_host(Tlb& tlb, Gva gva, Leaf& leaf) {
         const bool sane = pte.get(Pte::A) && (!pte.get(Pte::W) || (pte.get(Pte::R) && pte.get(Pte::D))) &&
                           is_aligned(target.raw, level_size(level)) && !pte.get(Pte::G);
         const Hpa page = Hpa{target.raw + align_down(gva.raw & (level_size(level) - 1), kPageSize)};
-        if (!sane || page < ram_->hpa(kRamBase) || page >= ram_->hpa(kRamBase) + config_.ram_size) return Walk::Broken;
-        leaf = {ram_->gpa(page), pte.raw & kRights, false};
+        const bool memory = page >= ram_->hpa(kRamBase) && page < ram_->hpa(kRamBase) + config_.ram_size;
+        const bool code = in_code(page) && level == 0 && (pte.raw & kRights) == Pte::X.mask;
+        if (!sane || (!memory && !code)) return Walk::Broken;
+        leaf = {page, pte.raw & kRights, false};
         return Walk::Ok;
     }
 }
 
-FakeMachine::Walk FakeMachine::translate(Tlb& tlb, Gva gva, Access access, Gpa& gpa) {
+/// Which of the guest's memory an access at `hpa` gets to. A copy of code must agree with it, but for ecalls.
+FakeMachine::Walk FakeMachine::identify(Hpa hpa, Access access, Gpa& gpa) {
+    if (!in_code(hpa)) {
+        gpa = ram_->gpa(hpa);
+        return Walk::Ok;
+    }
+    if (access != Access::Fetch) return Walk::Broken;
+    const Gpa page = shadow_->shown_by(host_leaf(Hpa{align_down(hpa.raw, kPageSize)}, 0, 0));
+    if (!ram_->contains(page, kPageSize)) return Walk::Broken;  // the copy is in use no more
+    gpa = page + hpa.page_offset();
+    u16 copied;  // one half of an instruction
+    std::memcpy(&copied, code_bytes_.get() + align_down(hpa - kCodeHost, 2), sizeof copied);
+    const u16 original = ram_->load_parcel(Gpa{align_down(gpa.raw, 2)}).value();
+    return copied == original || copied == (kEcall & 0xffff) || copied == kEcall >> 16 ? Walk::Ok : Walk::Broken;
+}
+
+std::optional<u32> FakeMachine::fetched(unsigned vcpu, Gva gva) {
+    Hpa hpa;
+    if (translate(tlbs_[vcpu], gva, Access::Fetch, hpa) != Walk::Ok) return std::nullopt;
+    u32 word;
+    const std::byte* from = in_code(hpa) ? code_bytes_.get() + (hpa - kCodeHost) : ram_->pointer(ram_->gpa(hpa), 4);
+    std::memcpy(&word, from, sizeof word);
+    return word;
+}
+
+FakeMachine::Walk FakeMachine::translate(Tlb& tlb, Gva gva, Access access, Hpa& hpa) {
     const Satp satp{{tlb.satp}};
     if (!is_canonical(gva.raw, satp.mode())) return Walk::Fault;
     const u64 needed = access == Access::Fetch ? Pte::X.mask : access == Access::Load ? Pte::R.mask : Pte::W.mask;
@@ -114,25 +145,28 @@ FakeMachine::Walk FakeMachine::translate(Tlb& tlb, Gva gva, Access access, Gpa& 
     const auto hit = tlb.leaves.find(key);
     if (hit != tlb.leaves.end()) {
         if (!hit->second.failed && (hit->second.rights & needed)) {
-            gpa = hit->second.page + gva.page_offset();
+            hpa = hit->second.page + gva.page_offset();
             return Walk::Ok;
         }
         if (chance(50)) return Walk::Fault;  // some harts believe their TLB, others look again
     }
     Leaf leaf{};
     const Walk walk = walk_host(tlb, gva, leaf);
-    if (walk == Walk::Fault && config_.caching_tlb && chance(10)) tlb.leaves[key] = {Gpa{}, 0, true};
+    if (walk == Walk::Fault && config_.caching_tlb && chance(10)) tlb.leaves[key] = {Hpa{}, 0, true};
     if (walk != Walk::Ok) return walk;
     if (config_.caching_tlb && chance(70)) tlb.leaves[key] = leaf;
-    gpa = leaf.page + gva.page_offset();
+    hpa = leaf.page + gva.page_offset();
     return leaf.rights & needed ? Walk::Ok : Walk::Fault;
 }
 
 Result FakeMachine::access(unsigned vcpu, const Shadow::View& view, Gva gva, Access access) {
     activate(vcpu, view);
     for (unsigned attempt = 0; attempt < 12; ++attempt) {
+        Hpa hpa;
         Gpa gpa;
-        switch (translate(tlbs_[vcpu], gva, access, gpa)) {
+        Walk walk = translate(tlbs_[vcpu], gva, access, hpa);
+        if (walk == Walk::Ok) walk = identify(hpa, access, gpa);
+        switch (walk) {
             case Walk::Ok: return {Result::Ok, gpa, {}, false};
             case Walk::Broken: return {Result::Broken, {}, {}, false};
             case Walk::Fault: break;

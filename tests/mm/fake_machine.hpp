@@ -27,6 +27,7 @@ struct MachineConfig {
     u64 ram_size = 4 * kMiB;
     u64 host_offset = 0;  ///< added to the bus address of guest memory, to spoil congruence with superpages
     u32 pages = 64;       ///< of the shadow pool
+    u32 copies = 0;       ///< of code; 0: instructions are not replaced
     ShadowOptions options;
     u64 seed = 1;
     bool caching_tlb = true;  ///< TLBs cache pointers, leaves and failures at random; else nothing
@@ -37,6 +38,7 @@ class FakeMachine {
     static constexpr Gpa kRamBase{0x8000'0000};
     static constexpr Hpa kRamHost{0x2'4000'0000};
     static constexpr Hpa kPoolHost{0x7'1234'5000};  ///< unrelated to any pointer, so confusion shows
+    static constexpr Hpa kCodeHost{0x3'9876'5000};  ///< likewise
     static constexpr unsigned kWindowSlot = 300;
 
     explicit FakeMachine(const MachineConfig& config);
@@ -51,6 +53,10 @@ class FakeMachine {
     void activate(unsigned vcpu, const Shadow::View& view);
     void fence(unsigned vcpu, std::optional<Gva> va, std::optional<u16> asid) { apply(vcpu, shadow_->fence(va, asid)); }
     void apply(unsigned vcpu, const TlbFlush& flush);
+    /// The instruction at `gva`, which `vcpu` has just fetched, turned out to be privileged.
+    void replace(unsigned vcpu, Gva gva, u32 insn) { apply(vcpu, shadow_->replace(vcpu, gva, insn)); }
+    /// What `vcpu` finds at `gva` when it fetches there without a fault.
+    std::optional<u32> fetched(unsigned vcpu, Gva gva);
 
     /// Reads and writes a guest doubleword without telling anyone.
     u64 peek(Gpa gpa) const { return ram_->load_pte(gpa).value(); }
@@ -63,7 +69,7 @@ class FakeMachine {
 
   private:
     struct Leaf {
-        Gpa page;
+        Hpa page;
         u64 rights;
         bool failed;  ///< a cached refusal
     };
@@ -74,7 +80,9 @@ class FakeMachine {
     };
     enum class Walk { Ok, Fault, Broken };
 
-    Walk translate(Tlb& tlb, Gva gva, Access access, Gpa& gpa);
+    Walk translate(Tlb& tlb, Gva gva, Access access, Hpa& hpa);
+    Walk identify(Hpa hpa, Access access, Gpa& gpa);
+    bool in_code(Hpa hpa) const { return hpa - kCodeHost < u64{config_.copies} * kPageSize; }
     Walk walk_host(Tlb& tlb, Gva gva, Leaf& leaf);
     bool chance(unsigned percent) { return random_() % 100 < percent; }
 
@@ -87,6 +95,7 @@ class FakeMachine {
     MachineConfig config_;
     Memory ram_bytes_;
     Memory pool_bytes_;
+    Memory code_bytes_;
     std::vector<u64> metadata_;
     std::vector<Pte> window_;
     std::unique_ptr<GuestRam> ram_;

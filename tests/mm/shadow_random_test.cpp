@@ -40,6 +40,8 @@ class RandomGuest {
         for (unsigned t = 0; t < kTables; ++t) {
             for (unsigned index : kIndices) set(table(t) + index * 8, any_entry(t, index));
         }
+        // What is executed should not look alike everywhere.
+        for (u64 at = 0; at < 64 * kPageSize; at += 8) machine_.poke(FakeMachine::kRamBase + at, random_());
         for (unsigned i = 0; i < 16; ++i) hot_.push_back(any_address());
         for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) views_.push_back({});
     }
@@ -59,6 +61,8 @@ class RandomGuest {
                 fence();
             } else if (dice < 94) {
                 switch_space();
+            } else if (dice < 96) {
+                replace_code();
             } else {
                 store_anywhere();
             }
@@ -71,6 +75,7 @@ class RandomGuest {
         ASSERT_TRUE(machine_.shadow().check_invariants());
     }
     FakeMachine& machine() { return machine_; }
+    unsigned replaced() const { return replaced_; }
 
   private:
     static MachineConfig with_seed(MachineConfig config, u64 seed) {
@@ -222,6 +227,22 @@ class RandomGuest {
         }
     }
 
+    /// Some instruction that a supervisor can execute turns out to be privileged.
+    void replace_code() {
+        const unsigned vcpu = pick(options_.vcpus);
+        Shadow::View view = any_view(views_[vcpu].satp);
+        view.priv = Priv::S;
+        const Gva gva{align_down(probe_address().raw, 4)};
+        const Result result = check(vcpu, view, gva, Access::Fetch);
+        if (result.kind != Result::Ok) return;
+        const u32 insn = machine_.ram().load<u32>(result.gpa).value();
+        machine_.replace(vcpu, gva, insn);
+        if (check(vcpu, view, gva, Access::Fetch).gpa != result.gpa) return;  // another translation was legal, too
+        const u32 original = machine_.shadow().original(vcpu, gva);
+        EXPECT_TRUE(original == insn || original == kEcall) << "step " << step_;
+        replaced_ += original == insn && insn != kEcall;
+    }
+
     void fence() {
         std::optional<Gva> va;
         std::optional<u16> asid;
@@ -369,6 +390,7 @@ class RandomGuest {
     std::mt19937_64 random_;
     u64 now_ = 1;
     unsigned step_ = 0;
+    unsigned replaced_ = 0;                                ///< instructions that were found again
     bool certain_ = false;                                 ///< the last judgement had no stale entry to consider
     std::map<u64, std::vector<std::pair<u64, u64>>> log_;  ///< address: (time, value) of each store
     std::map<u64, Space> spaces_;                          ///< by satp
@@ -394,16 +416,20 @@ const auto kExtensions = [](MachineConfig& c) { c.options.svpbmt = c.options.svn
 const auto kNoPrefill = [](MachineConfig& c) { c.options.prefill = 0; };
 const auto kPlainTlb = [](MachineConfig& c) { c.caching_tlb = false; };
 const auto kOddMemory = [](MachineConfig& c) { c.host_offset = kPageSize; };
+const auto kCopies = [](MachineConfig& c) { c.copies = 5; };
 const auto kTwoVcpus = [](MachineConfig& c) { c.options.vcpus = 2; };
 
 class ShadowRandom : public testing::TestWithParam<Scenario> {};
 
 TEST_P(ShadowRandom, OnlyLegalOutcomes) {
+    unsigned replaced = 0;
     for (u64 seed = 1; seed <= 10 && !HasFailure(); ++seed) {
         SCOPED_TRACE(testing::Message() << GetParam().name << ", seed " << seed);
         RandomGuest guest(GetParam(), seed);
         guest.run(3000);
+        replaced += guest.replaced();
     }
+    EXPECT_EQ(replaced != 0, GetParam().machine.copies != 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -417,6 +443,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Scenario{"Sv48OnSv48", config(SatpMode::Sv48, 64, kNoAsids), SatpMode::Sv48},
                     Scenario{"Sv48OnSv57", config(SatpMode::Sv57, 64, kExtensions), SatpMode::Sv48},
                     Scenario{"Sv57OnSv57", config(SatpMode::Sv57, 64, kOddMemory), SatpMode::Sv57},
+                    Scenario{"Copies", config(SatpMode::Sv39, 64, kCopies)},
+                    Scenario{"CopiesOnSv57", config(SatpMode::Sv57, 64, kCopies, kExtensions)},
+                    Scenario{"CopiesTidy", config(SatpMode::Sv48, 24, kCopies), SatpMode::Sv48, true},
+                    Scenario{"CopiesTwoVcpus", config(SatpMode::Sv48, 32, kCopies, kTwoVcpus)},
                     Scenario{"TinyPool", config(SatpMode::Sv39, 8)},
                     Scenario{"TinyPoolSv57", config(SatpMode::Sv57, 12, kNoPrefill), SatpMode::Sv48},
                     Scenario{"TwoVcpus", config(SatpMode::Sv48, 32, kTwoVcpus, kFewAsids)},

@@ -325,11 +325,11 @@ TEST_F(ShadowTest, DeviceWritesToTablesCountFromTheNextFence) {
     set(3, 0, leaf(kRam, kUser));
     ASSERT_EQ(user(Gva{0}, Access::Load), Result::Ok);
     set(3, 0, 0);
-    shadow().memory_written(table(3) - kPageSize, 2 * kPageSize);
+    static_cast<void>(shadow().memory_written(table(3) - kPageSize, 2 * kPageSize));
     machine_->fence(0, Gva{0}, {});
     EXPECT_EQ(user(Gva{0}, Access::Load), Result::Inject);
-    shadow().memory_written(Gpa{0}, 0);
-    shadow().memory_written(Gpa{0x1000}, 8);
+    static_cast<void>(shadow().memory_written(Gpa{0}, 0));
+    static_cast<void>(shadow().memory_written(Gpa{0x1000}, 8));
 }
 
 /// The frame of a table that went out of step serves another space, where no entry of old was ever used: no fence is

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// Copies of guest pages that supervisors execute in place of the originals, with privileged instructions replaced.
+// docs/replacing.md explains why and how.
+
+#include "isa/types.hpp"
+
+#include <cstring>
+#include <span>
+
+namespace uc {
+
+/// `ecall`, which stands for every replaced instruction: firmware hands it to S-mode without a detour.
+inline constexpr u32 kEcall = 0x0000'0073;
+
+/// A ring of page-sized copies. Storage only: who maps a copy and when it is outdated is for others to know. Not safe
+/// for concurrent use; the owner's lock covers it.
+class CodeCopies {
+  public:
+    /// `bytes`, aligned to 4 KiB, lies at `base` on the bus. `sources` has a word for each frame in it.
+    CodeCopies(std::span<std::byte> bytes, Hpa base, u32* sources)
+        : bytes_(bytes.data()), base_(base), capacity_(static_cast<u32>(bytes.size() / kPageSize)), sources_(sources) {
+        for (u32 i = 0; i < capacity_; ++i) sources_[i] = kFree;
+    }
+
+    static constexpr u32 kFree = ~0u;
+
+    [[nodiscard]] u32 capacity() const { return capacity_; }
+    [[nodiscard]] Hpa hpa(u32 copy) const { return base_ + u64{copy} * kPageSize; }
+    [[nodiscard]] bool contains(Hpa hpa) const { return hpa - base_ < u64{capacity_} * kPageSize; }
+    /// The copy at `hpa`, which is contained.
+    [[nodiscard]] u32 index(Hpa hpa) const { return static_cast<u32>((hpa - base_) / kPageSize); }
+    /// What a copy is of, as its owner named it; kFree: of nothing.
+    [[nodiscard]] u32 source(u32 copy) const { return sources_[copy]; }
+
+    /// The copy whose turn it is to be overwritten: a free one if any of the next few is. Capacity must not be 0.
+    [[nodiscard]] u32 next() {
+        for (u32 tries = 0; tries < kTries; ++tries) {
+            hand_ = hand_ + 1 < capacity_ ? hand_ + 1 : 0;
+            if (sources_[hand_] == kFree) break;
+        }
+        return hand_;
+    }
+    void fill(u32 copy, u32 source, const std::byte* page) {
+        sources_[copy] = source;
+        std::memcpy(at(copy), page, kPageSize);
+    }
+    void free(u32 copy) { sources_[copy] = kFree; }
+
+    /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Another hart may fetch either half first: its
+    /// owner must not trust the word of an illegal instruction that comes from a copy.
+    void replace(u32 copy, u64 offset) { std::memcpy(at(copy) + offset, &kEcall, sizeof(kEcall)); }
+
+  private:
+    static constexpr u32 kTries = 16;
+
+    [[nodiscard]] std::byte* at(u32 copy) const { return bytes_ + u64{copy} * kPageSize; }
+
+    std::byte* bytes_;
+    Hpa base_;
+    u32 capacity_;
+    u32* sources_;
+    u32 hand_ = 0;
+};
+
+}  // namespace uc
