@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "hv/guest_layout.hpp"
 #include "hv/sha256.hpp"
 
 namespace uc {
@@ -61,20 +62,20 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
       metadata_(metadata),
       vcpus_(vcpus),
       plic_(config.vcpus, *this),
-      uart_(plic_, kUartIrq, *this),
+      uart_(plic_, kGuestUartIrq, *this),
       syscon_(*this) {
     features_.max_mode = config.mmu.value_or(features_.max_mode);
     for (unsigned i = 0; i < vcpus_.size(); ++i) {
         vcpus_[i].guest = this;
         vcpus_[i].id = i;
     }
-    bool placed = bus_.add(kSyscon, Syscon::kSize, syscon_) && bus_.add(kPlic, Plic::kSize, plic_) &&
-                  bus_.add(kUart, Uart16550::kSize, uart_);
+    bool placed = bus_.add(kGuestSyscon, Syscon::kSize, syscon_) && bus_.add(kGuestPlic, Plic::kSize, plic_) &&
+                  bus_.add(kGuestUart, Uart16550::kSize, uart_);
     if (environment.wall_clock != nullptr) {
-        rtc_.emplace(plic_, kRtcIrq, *environment.wall_clock);
-        placed = placed && bus_.add(kRtc, GoldfishRtc::kSize, *rtc_);
+        rtc_.emplace(plic_, kGuestRtcIrq, *environment.wall_clock);
+        placed = placed && bus_.add(kGuestRtc, GoldfishRtc::kSize, *rtc_);
     }
-    if (!placed) state_ = GuestState::Failed;  // the constants above overlap
+    if (!placed) state_ = GuestState::Failed;  // the devices overlap
 }
 
 ShadowOptions Guest::shadow_options() const {

@@ -18,7 +18,6 @@ inline constexpr u32 kMaxVcpus = 32;
 inline constexpr u64 kDefaultGuestMemory = 256 * kMiB;
 /// Guest memory is given in superpages of this size.
 inline constexpr u64 kGuestMemoryUnit = 2 * kMiB;
-inline constexpr Gpa kGuestRamBase{0x8000'0000};
 
 /// One file of a guest; empty `data`: there is none.
 struct GuestImage {

@@ -13,11 +13,6 @@
 
 namespace uc {
 
-/// PLIC sources of a guest: 1 to this.
-inline constexpr u32 kGuestPlicSources = 95;
-/// Bytes of the guest's PLIC: as `virt` has it.
-inline constexpr u64 kGuestPlicSize = 0x60'0000;
-
 /// What the tree says.
 struct GuestMachine {
     u32 vcpus = 1;

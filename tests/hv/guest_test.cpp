@@ -109,9 +109,9 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     Guest& guest = machine.start(2);
     Vcpu& vcpu = guest.vcpus()[0];
     const GuestHart fresh = vcpu.hart();
-    constexpr Gpa kLineControl = Guest::kUart + 3, kInterrupts = Guest::kUart + 1, kScratch = Guest::kUart + 7;
-    constexpr Gpa kPriority = Guest::kPlic + 4 * Guest::kUartIrq, kEnable = Guest::kPlic + 0x2080;
-    constexpr Gpa kAlarmArmed = Guest::kRtc + 0x18, kAlarm = Guest::kRtc + 0x08, kClock = Guest::kRtc;
+    constexpr Gpa kLineControl = kGuestUart + 3, kInterrupts = kGuestUart + 1, kScratch = kGuestUart + 7;
+    constexpr Gpa kPriority = kGuestPlic + 4 * kGuestUartIrq, kEnable = kGuestPlic + 0x2080;
+    constexpr Gpa kAlarmArmed = kGuestRtc + 0x18, kAlarm = kGuestRtc + 0x08, kClock = kGuestRtc;
 
     // A life: memory, registers, devices, a second vCPU, interrupts and shadow tables.
     ASSERT_TRUE(guest.ram().store<u64>(TestMachine::kEntry, 0));
@@ -121,7 +121,7 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     EXPECT_EQ(call(vcpu, sbi::Ext::Hsm, sbi::hsm::Start, 1, TestMachine::kEntry.raw, 0), kSuccess);
     EXPECT_EQ(call(vcpu, sbi::Ext::Time, sbi::time::SetTimer, 0), kSuccess);
     device_write(guest, kPriority, 4, 1);
-    device_write(guest, kEnable, 4, 1u << Guest::kUartIrq);
+    device_write(guest, kEnable, 4, 1u << kGuestUartIrq);
     device_write(guest, kInterrupts, 1, 1);
     device_write(guest, kScratch, 1, 0x5a);
     device_write(guest, kLineControl, 1, 0x03);
@@ -145,11 +145,11 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     EXPECT_TRUE(holds(guest, TestMachine::kEntry, machine.kernel()));
     EXPECT_EQ(device_read(guest, kPriority, 4), 0);
     EXPECT_EQ(device_read(guest, kEnable, 4), 0);
-    EXPECT_EQ(device_read(guest, Guest::kPlic + 0x1000, 4), 0);
+    EXPECT_EQ(device_read(guest, kGuestPlic + 0x1000, 4), 0);
     EXPECT_EQ(device_read(guest, kInterrupts, 1), 0);
     EXPECT_EQ(device_read(guest, kScratch, 1), 0);
     EXPECT_EQ(device_read(guest, kLineControl, 1), 0);
-    EXPECT_EQ(device_read(guest, Guest::kUart, 1), 0);
+    EXPECT_EQ(device_read(guest, kGuestUart, 1), 0);
     EXPECT_EQ(device_read(guest, kAlarmArmed, 4), 0);
     EXPECT_EQ(device_read(guest, kClock, 4), machine.clock.ns & 0xffff'ffff);
     EXPECT_FALSE(guest.shadow().lookup(vcpu.view(), Gva{kGuestRamBase.raw}));
@@ -161,8 +161,8 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
 TEST_F(GuestTest, AMachineWithoutClockGivesItsGuestsNone) {
     machine.environment.wall_clock = nullptr;
     Guest& guest = machine.start();
-    EXPECT_FALSE(guest.bus().find(Guest::kRtc, 4));
-    EXPECT_TRUE(guest.bus().find(Guest::kUart, 1));
+    EXPECT_FALSE(guest.bus().find(kGuestRtc, 4));
+    EXPECT_TRUE(guest.bus().find(kGuestUart, 1));
     guest.poll_devices();
     EXPECT_EQ(platform.deadline, ~0ull);
 }
