@@ -9,6 +9,7 @@
 #include "hv/fdt_view.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/host_fdt.hpp"
+#include "isa/csr.hpp"
 #include "isa/types.hpp"
 
 namespace uc {
