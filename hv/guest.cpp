@@ -25,21 +25,29 @@ u64 shadow_pool_size(u64 memory) {
 }  // namespace
 
 std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment) {
-    if (auto plan = plan_guest(config); !plan) return std::unexpected(plan.error());
+    const auto plan = plan_guest(config);
+    if (!plan) return std::unexpected(plan.error());
     HostMemory& memory = *environment.memory;
     const u64 pool_size = shadow_pool_size(config.memory);
     const u64 metadata_size =
         Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize), config.vcpus);
     const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
+    const u64 rest_size = align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize);
 
     const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
     const auto pool = ram ? memory.allocate(pool_size, kPageSize) : std::nullopt;
-    const auto rest = pool ? memory.allocate(align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize), kPageSize)
-                           : std::nullopt;
+    const auto rest = pool ? memory.allocate(rest_size, kPageSize) : std::nullopt;
+    const auto give_back = [&] {
+        if (ram) memory.free({*ram, config.memory});
+        if (pool) memory.free({*pool, pool_size});
+        if (rest) memory.free({*rest, rest_size});
+    };
     if (!rest) {
-        return load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
-                          " MiB do not fit into the machine's memory: the largest free block has ",
-                          memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
+        const auto error = load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
+                                      " MiB do not fit into the machine's memory: the largest free block has ",
+                                      memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
+        give_back();
+        return error;
     }
 
     // Whatever was there before is nobody's business any more.
@@ -48,8 +56,14 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    return new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
-                          {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    auto* guest = new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
+                                 {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    // Whether a device tree can be made shows only in the making.
+    if (auto written = guest->write_device_tree(*plan); !written) {
+        give_back();
+        return std::unexpected(written.error());
+    }
+    return guest;
 }
 
 Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
@@ -159,7 +173,7 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
     const std::span out{ram_.pointer(placement.fdt.base, placement.fdt.size), placement.fdt.size};
     const auto length =
         config_.fdt.data.empty() ? build_guest_fdt(machine, out) : adapt_guest_fdt(config_.fdt.data, machine, out);
-    if (!length) return std::unexpected(length.error());
+    if (!length) return load_error("guest ", name(), ": ", length.error().text.view());
     return {};
 }
 

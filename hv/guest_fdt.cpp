@@ -32,10 +32,16 @@ int room(std::span<std::byte> out) {
     return static_cast<int>(std::min(out.size(), static_cast<usize>(std::numeric_limits<int>::max())));
 }
 
+/// `error` of libfdt's in writing a tree of at most `room` bytes.
+std::unexpected<LoadError> writing_error(std::string_view what, int error, usize room) {
+    if (error == -FDT_ERR_NOSPACE) return load_error(what, ": with its /chosen it does not fit into ", room, " bytes");
+    return load_error(what, ": ", fdt_strerror(error));
+}
+
 /// libfdt's sequential writing. After the first error nothing more is written, and finish() returns it.
 class Writer {
   public:
-    explicit Writer(std::span<std::byte> out) : fdt_(out.data()) {
+    explicit Writer(std::span<std::byte> out) : fdt_(out.data()), room_(out.size()) {
         call(fdt_create, room(out));
         call(fdt_finish_reservemap);
     }
@@ -70,7 +76,7 @@ class Writer {
 
     std::expected<usize, LoadError> finish() {
         call(fdt_finish);
-        if (error_ != 0) return load_error("device tree for the guest: ", fdt_strerror(error_));
+        if (error_ != 0) return writing_error("device tree", error_, room_);
         return fdt_totalsize(fdt_);
     }
 
@@ -82,6 +88,7 @@ class Writer {
     }
 
     void* fdt_;
+    usize room_;
     int error_ = 0;
 };
 
@@ -273,7 +280,7 @@ std::expected<usize, LoadError> adapt_guest_fdt(Bytes given, const GuestMachine&
     int error = fdt_open_into(out.data(), out.data(), room(out));
     if (error == 0) error = set_chosen(out.data(), machine);
     if (error == 0) error = fdt_pack(out.data());
-    if (error != 0) return load_error("fdt: ", fdt_strerror(error));
+    if (error != 0) return writing_error("fdt", error, out.size());
     return fdt_totalsize(out.data());
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tests/emul/insn.hpp"
+#include "tests/hv/dts.hpp"
 #include "tests/hv/test_machine.hpp"
 
 namespace uc {
@@ -144,9 +145,10 @@ TEST_F(MachineTest, TheWorstEndWinsWhicheverCameFirst) {
 
 TEST_F(MachineTest, AGuestThatCannotStartFailsAndTheOthersRun) {
     GuestConfig& broken = host.config("broken");
-    const std::vector<std::byte> no_tree(64, std::byte{1});
-    broken.fdt.data = no_tree;
+    std::string tree = compile_dts("/ { };").string();
+    broken.fdt.data = std::as_bytes(std::span{tree});
     machine.add(host.create(broken));
+    std::ranges::fill(tree, 'x');  // the payload must stay as it is; when it does not, only the start tells
     add("sound");
     then(shut_down);
     EXPECT_EQ(run(), MachineEnd::Failure);
