@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "hv/guest_layout.hpp"
 #include "hv/sha256.hpp"
 
 namespace uc {
@@ -31,22 +32,30 @@ u64 code_size(u64 memory) { return align_up(std::clamp(memory / kCodeShare, kLea
 }  // namespace
 
 std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment) {
-    if (auto plan = plan_guest(config); !plan) return std::unexpected(plan.error());
+    const auto plan = plan_guest(config);
+    if (!plan) return std::unexpected(plan.error());
     HostMemory& memory = *environment.memory;
     const u64 pool_size = shadow_pool_size(config.memory);
     const u64 copies_size = environment.replace ? code_size(config.memory) : 0;
     const u64 metadata_size = Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize),
                                                     config.vcpus, static_cast<u32>(copies_size / kPageSize));
     const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
+    const u64 rest_size = align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize);
 
     const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
     const auto pool = ram ? memory.allocate(pool_size + copies_size, kPageSize) : std::nullopt;
-    const auto rest = pool ? memory.allocate(align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize), kPageSize)
-                           : std::nullopt;
+    const auto rest = pool ? memory.allocate(rest_size, kPageSize) : std::nullopt;
+    const auto give_back = [&] {
+        if (ram) memory.free({*ram, config.memory});
+        if (pool) memory.free({*pool, pool_size + copies_size});
+        if (rest) memory.free({*rest, rest_size});
+    };
     if (!rest) {
-        return load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
-                          " MiB do not fit into the machine's memory: the largest free block has ",
-                          memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
+        const auto error = load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
+                                      " MiB do not fit into the machine's memory: the largest free block has ",
+                                      memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
+        give_back();
+        return error;
     }
 
     // Whatever was there before is nobody's business any more.
@@ -55,9 +64,15 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    return new (at)
+    auto* guest = new (at)
         Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
               {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    // Whether a device tree can be made shows only in the making.
+    if (auto written = guest->write_device_tree(*plan); !written) {
+        give_back();
+        return std::unexpected(written.error());
+    }
+    return guest;
 }
 
 Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
@@ -71,20 +86,20 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
       metadata_(metadata),
       vcpus_(vcpus),
       plic_(config.vcpus, *this),
-      uart_(plic_, kUartIrq, *this),
+      uart_(plic_, kGuestUartIrq, *this),
       syscon_(*this) {
     features_.max_mode = config.mmu.value_or(features_.max_mode);
     for (unsigned i = 0; i < vcpus_.size(); ++i) {
         vcpus_[i].guest = this;
         vcpus_[i].id = i;
     }
-    bool placed = bus_.add(kSyscon, Syscon::kSize, syscon_) && bus_.add(kPlic, Plic::kSize, plic_) &&
-                  bus_.add(kUart, Uart16550::kSize, uart_);
+    bool placed = bus_.add(kGuestSyscon, Syscon::kSize, syscon_) && bus_.add(kGuestPlic, Plic::kSize, plic_) &&
+                  bus_.add(kGuestUart, Uart16550::kSize, uart_);
     if (environment.wall_clock != nullptr) {
-        rtc_.emplace(plic_, kRtcIrq, *environment.wall_clock);
-        placed = placed && bus_.add(kRtc, GoldfishRtc::kSize, *rtc_);
+        rtc_.emplace(plic_, kGuestRtcIrq, *environment.wall_clock);
+        placed = placed && bus_.add(kGuestRtc, GoldfishRtc::kSize, *rtc_);
     }
-    if (!placed) state_ = GuestState::Failed;  // the constants above overlap
+    if (!placed) state_ = GuestState::Failed;  // the devices overlap
 }
 
 ShadowOptions Guest::shadow_options() const {
@@ -170,7 +185,7 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
     const std::span out{ram_.pointer(placement.fdt.base, placement.fdt.size), placement.fdt.size};
     const auto length =
         config_.fdt.data.empty() ? build_guest_fdt(machine, out) : adapt_guest_fdt(config_.fdt.data, machine, out);
-    if (!length) return std::unexpected(length.error());
+    if (!length) return load_error("guest ", name(), ": ", length.error().text.view());
     return {};
 }
 

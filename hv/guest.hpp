@@ -42,15 +42,9 @@ enum class GuestState : u8 { Created, Running, Shutdown, Reboot, Failed };
 
 class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
   public:
-    static constexpr Gpa kSyscon{0x0010'0000};
-    static constexpr Gpa kRtc{0x0010'1000};
-    static constexpr Gpa kPlic{0x0c00'0000};
-    static constexpr Gpa kUart{0x1000'0000};
-    static constexpr unsigned kUartIrq = 10;
-    static constexpr unsigned kRtcIrq = 11;
-
-    /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit. The guest is
-    /// Created, not started. `config` and `environment` must outlive it.
+    /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit and that its
+    /// device tree can be made: what was created can be started. The guest is Created, not started. `config` and
+    /// `environment` must outlive it. An error leaves nothing allocated.
     [[nodiscard]] static std::expected<Guest*, LoadError> create(const GuestConfig& config,
                                                                  const GuestEnvironment& environment);
 

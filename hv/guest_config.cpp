@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "hv/guest_config.hpp"
 
+#include "hv/guest_layout.hpp"
 #include "isa/pte.hpp"
 
 namespace uc {

@@ -9,6 +9,7 @@
 #include "hv/fdt_view.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/host_fdt.hpp"
+#include "isa/csr.hpp"
 #include "isa/types.hpp"
 
 namespace uc {
@@ -18,7 +19,6 @@ inline constexpr u32 kMaxVcpus = 32;
 inline constexpr u64 kDefaultGuestMemory = 256 * kMiB;
 /// Guest memory is given in superpages of this size.
 inline constexpr u64 kGuestMemoryUnit = 2 * kMiB;
-inline constexpr Gpa kGuestRamBase{0x8000'0000};
 
 /// One file of a guest; empty `data`: there is none.
 struct GuestImage {

@@ -6,24 +6,20 @@
 #include <algorithm>
 #include <limits>
 
+#include "emul/plic.hpp"
+#include "emul/syscon.hpp"
+#include "hv/guest_layout.hpp"
+
 namespace uc {
 
 using namespace std::literals;
 
 namespace {
 
-// The machine of QEMU's `virt`: addresses, interrupt numbers and names are what its users know.
-constexpr u64 kTestBase = 0x10'0000;
-constexpr u64 kRtcBase = 0x10'1000;
-constexpr u64 kDevicePage = 0x1000;
-constexpr u64 kPlicBase = 0xc00'0000;
-constexpr u64 kUartBase = 0x1000'0000;
+// The machine of QEMU's `virt`: names and sizes, too, are what its users know.
 constexpr u64 kUartSize = 0x100;
+constexpr u64 kRtcSize = 0x1000;
 constexpr u32 kUartClockHz = 3'686'400;
-constexpr u32 kUartSource = 10;
-constexpr u32 kRtcSource = 11;
-constexpr u32 kPoweroff = 0x5555;
-constexpr u32 kReboot = 0x7777;
 constexpr u32 kMachineExternal = 11;
 constexpr u32 kSupervisorExternal = 9;
 
@@ -36,10 +32,16 @@ int room(std::span<std::byte> out) {
     return static_cast<int>(std::min(out.size(), static_cast<usize>(std::numeric_limits<int>::max())));
 }
 
+/// `error` of libfdt's in writing a tree of at most `room` bytes.
+std::unexpected<LoadError> writing_error(std::string_view what, int error, usize room) {
+    if (error == -FDT_ERR_NOSPACE) return load_error(what, ": with its /chosen it does not fit into ", room, " bytes");
+    return load_error(what, ": ", fdt_strerror(error));
+}
+
 /// libfdt's sequential writing. After the first error nothing more is written, and finish() returns it.
 class Writer {
   public:
-    explicit Writer(std::span<std::byte> out) : fdt_(out.data()) {
+    explicit Writer(std::span<std::byte> out) : fdt_(out.data()), room_(out.size()) {
         call(fdt_create, room(out));
         call(fdt_finish_reservemap);
     }
@@ -67,14 +69,14 @@ class Writer {
         if (error_ == 0) *std::copy(value.begin(), value.end(), static_cast<char*>(place)) = '\0';
     }
     /// A reg of two cells for each number.
-    void reg(u64 base, u64 size) {
-        const std::array<fdt64_t, 2> value = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
+    void reg(Gpa base, u64 size) {
+        const std::array<fdt64_t, 2> value = {cpu_to_fdt64(base.raw), cpu_to_fdt64(size)};
         bytes("reg", std::as_bytes(std::span{value}));
     }
 
     std::expected<usize, LoadError> finish() {
         call(fdt_finish);
-        if (error_ != 0) return load_error("device tree for the guest: ", fdt_strerror(error_));
+        if (error_ != 0) return writing_error("device tree", error_, room_);
         return fdt_totalsize(fdt_);
     }
 
@@ -86,6 +88,7 @@ class Writer {
     }
 
     void* fdt_;
+    usize room_;
     int error_ = 0;
 };
 
@@ -98,6 +101,9 @@ const char* mmu_type(SatpMode mode) {
     }
 }
 
+/// "serial@10000000": a node's name with its unit address.
+Text<31> unit(std::string_view name, Gpa address) { return Text<31>(name, '@', Digits{address.raw}); }
+
 void write_cells(Writer& w, u32 address_cells, u32 size_cells) {
     w.cell("#address-cells", address_cells);
     w.cell("#size-cells", size_cells);
@@ -106,7 +112,7 @@ void write_cells(Writer& w, u32 address_cells, u32 size_cells) {
 void write_chosen(Writer& w, const GuestMachine& m) {
     w.node("chosen", [&] {
         if (!m.bootargs.empty()) w.string("bootargs", m.bootargs);
-        w.string("stdout-path", "/soc/serial@10000000");
+        w.string("stdout-path", Text<40>("/soc/", unit("serial", kGuestUart).view()).view());
         if (m.initrd.size != 0) {
             w.number("linux,initrd-start", m.initrd.base.raw);
             w.number("linux,initrd-end", m.initrd.end().raw);
@@ -159,14 +165,14 @@ void write_plic(Writer& w, const GuestMachine& m) {
             lines[count++] = cpu_to_fdt32(line);
         }
     }
-    w.node("plic@c000000", [&] {
+    w.node(unit("plic", kGuestPlic).view(), [&] {
         w.list("compatible", "sifive,plic-1.0.0\0riscv,plic0\0"sv);
-        w.reg(kPlicBase, kGuestPlicSize);
+        w.reg(kGuestPlic, Plic::kSize);
         w.cell("#address-cells", 0);
         w.cell("#interrupt-cells", 1);
         w.empty("interrupt-controller");
         w.bytes("interrupts-extended", std::as_bytes(std::span{lines}.first(count)));
-        w.cell("riscv,ndev", kGuestPlicSources);
+        w.cell("riscv,ndev", Plic::kSources - 1);
         w.cell("phandle", kPlicPhandle);
     });
 }
@@ -181,24 +187,24 @@ void write_soc(Writer& w, const GuestMachine& m) {
         write_cells(w, 2, 2);
         w.string("compatible", "simple-bus");
         w.empty("ranges");
-        w.node("test@100000", [&] {
+        w.node(unit("test", kGuestSyscon).view(), [&] {
             w.list("compatible", "sifive,test1\0sifive,test0\0syscon\0"sv);
-            w.reg(kTestBase, kDevicePage);
+            w.reg(kGuestSyscon, Syscon::kSize);
             w.cell("phandle", kTestPhandle);
         });
         if (m.rtc) {
-            w.node("rtc@101000", [&] {
+            w.node(unit("rtc", kGuestRtc).view(), [&] {
                 w.string("compatible", "google,goldfish-rtc");
-                w.reg(kRtcBase, kDevicePage);
-                write_interrupt(w, kRtcSource);
+                w.reg(kGuestRtc, kRtcSize);
+                write_interrupt(w, kGuestRtcIrq);
             });
         }
         write_plic(w, m);
-        w.node("serial@10000000", [&] {
+        w.node(unit("serial", kGuestUart).view(), [&] {
             w.string("compatible", "ns16550a");
-            w.reg(kUartBase, kUartSize);
+            w.reg(kGuestUart, kUartSize);
             w.cell("clock-frequency", kUartClockHz);
-            write_interrupt(w, kUartSource);
+            write_interrupt(w, kGuestUartIrq);
         });
     });
 }
@@ -252,13 +258,13 @@ std::expected<usize, LoadError> build_guest_fdt(const GuestMachine& machine, std
         w.string("model", "riscv-virtio,undercroft");
         write_chosen(w, machine);
         write_cpus(w, machine);
-        w.node("memory@80000000", [&] {
+        w.node(unit("memory", machine.ram.base).view(), [&] {
             w.string("device_type", "memory");
-            w.reg(machine.ram.base.raw, machine.ram.size);
+            w.reg(machine.ram.base, machine.ram.size);
         });
         write_soc(w, machine);
-        write_syscon(w, "poweroff", "syscon-poweroff", kPoweroff);
-        write_syscon(w, "reboot", "syscon-reboot", kReboot);
+        write_syscon(w, "poweroff", "syscon-poweroff", Syscon::kPoweroff);
+        write_syscon(w, "reboot", "syscon-reboot", Syscon::kReboot);
     });
     return w.finish();
 }
@@ -274,7 +280,7 @@ std::expected<usize, LoadError> adapt_guest_fdt(Bytes given, const GuestMachine&
     int error = fdt_open_into(out.data(), out.data(), room(out));
     if (error == 0) error = set_chosen(out.data(), machine);
     if (error == 0) error = fdt_pack(out.data());
-    if (error != 0) return load_error("fdt: ", fdt_strerror(error));
+    if (error != 0) return writing_error("fdt", error, out.size());
     return fdt_totalsize(out.data());
 }
 

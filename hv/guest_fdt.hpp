@@ -13,11 +13,6 @@
 
 namespace uc {
 
-/// PLIC sources of a guest: 1 to this.
-inline constexpr u32 kGuestPlicSources = 95;
-/// Bytes of the guest's PLIC: as `virt` has it.
-inline constexpr u64 kGuestPlicSize = 0x60'0000;
-
 /// What the tree says.
 struct GuestMachine {
     u32 vcpus = 1;
@@ -33,11 +28,12 @@ struct GuestMachine {
     std::array<std::byte, 32> rng_seed{};
 };
 
-/// Writes the tree into `out`. Returns its length in bytes; error when it does not fit.
+/// Writes the tree into `out`. Returns its length in bytes; the error, when it does not fit, begins with "device tree".
 [[nodiscard]] std::expected<usize, LoadError> build_guest_fdt(const GuestMachine& machine, std::span<std::byte> out);
 
 /// Copies the tree that the guest's configuration brings, and sets in its /chosen (created when missing): bootargs when
 /// `machine` has some, the initrd when there is one, and rng-seed when the tree has none. All else stays as given.
+/// Errors begin with "fdt": not a device tree, corrupt, cut off, too big.
 [[nodiscard]] std::expected<usize, LoadError> adapt_guest_fdt(Bytes given, const GuestMachine& machine,
                                                               std::span<std::byte> out);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hv/host_fdt.hpp"
 
-#include <algorithm>
-
 #include "hv/fdt_bus.hpp"
 
 namespace uc {
@@ -53,12 +51,9 @@ LoadStatus read_reserved(FdtNode root, HostMachine& machine) {
     return node->for_each_child([&](FdtNode child) { return add_ranges(child, machine.reserved); });
 }
 
-SatpMode mmu_of(FdtNode cpu) {
+bool has_mmu(FdtNode cpu) {
     const std::optional<std::string_view> type = cpu.string("mmu-type");
-    if (type == "riscv,sv39") return SatpMode::Sv39;
-    if (type == "riscv,sv48") return SatpMode::Sv48;
-    if (type == "riscv,sv57") return SatpMode::Sv57;
-    return SatpMode::Bare;
+    return type == "riscv,sv39" || type == "riscv,sv48" || type == "riscv,sv57";
 }
 
 /// The context of `plic` that raises the supervisor external interrupt at `cpu`: the index of that line in
@@ -77,12 +72,11 @@ std::optional<u32> plic_context(FdtNode plic, FdtNode cpu) {
 HostHart read_hart(FdtNode cpu, u64 id, std::optional<FdtNode> plic) {
     HostHart hart;
     hart.id = id;
-    hart.mmu = mmu_of(cpu);
     hart.isa_text = cpu.string("riscv,isa").value_or("");
     const std::optional<FdtProperty> list = cpu.property("riscv,isa-extensions");
     const bool list_rules = list && cpu.string("riscv,isa-base") == "rv64i";
     hart.isa = list_rules ? parse_riscv_isa_extensions(*list) : parse_riscv_isa(hart.isa_text);
-    hart.usable = cpu.enabled() && hart.mmu != SatpMode::Bare && hart.isa.has("i");
+    hart.usable = cpu.enabled() && has_mmu(cpu) && hart.isa.has("i");
     if (plic) hart.plic_context = plic_context(*plic, cpu);
     hart.cbom_block_size = static_cast<u32>(cpu.number("riscv,cbom-block-size").value_or(0));
     hart.cboz_block_size = static_cast<u32>(cpu.number("riscv,cboz-block-size").value_or(0));
@@ -100,8 +94,7 @@ LoadStatus read_harts(FdtNode root, std::optional<FdtNode> plic, HostMachine& ma
         if (!reg) return load_error("device tree: ", cpu.name(), ": malformed reg");
         const HostHart hart = read_hart(cpu, reg->base.raw, plic);
         if (machine.timebase_hz == 0) machine.timebase_hz = cpu.number("timebase-frequency").value_or(0);
-        any_usable |= hart.usable;
-        if (!machine.harts.push(hart)) ++machine.harts_left_out;
+        if (machine.harts.push(hart)) any_usable |= hart.usable;
         return {};
     });
     if (!status) return status;
@@ -118,26 +111,10 @@ std::optional<HostConsole::Kind> console_kind(FdtNode node) {
     return std::nullopt;
 }
 
-/// The rate of a device's input clock, when the tree states it as a constant.
-u64 clock_of(FdtNode device) {
-    if (const std::optional<u64> frequency = device.number("clock-frequency")) return *frequency;
-    const std::optional<FdtProperty> clocks = device.property("clocks");
-    if (!clocks || clocks->cells() == 0) return 0;
-    const std::optional<FdtNode> clock = device.by_phandle(clocks->cell_at(0));
-    return clock && clock->compatible("fixed-clock") ? clock->number("clock-frequency").value_or(0) : 0;
-}
-
-/// "115200n8": the number it begins with.
-u32 baud_of(std::string_view options) {
-    const usize digits = std::min(options.find_first_not_of("0123456789"), options.size());
-    const u64 baud = parse_number(options.substr(0, digits)).value_or(0);
-    return baud <= 0xffff'ffff ? static_cast<u32>(baud) : 0;
-}
-
-/// `path` is the value of stdout-path: a path or alias, and options after a colon.
+/// `path` is the value of stdout-path: a path or alias, and options after a colon. Those are firmware's business: it
+/// has set up the port already.
 std::optional<HostConsole> read_console(FdtNode root, std::string_view path, std::optional<FdtNode> plic) {
-    std::string_view options = path;
-    const std::optional<FdtNode> node = root.by_path(take_until(options, ':'));
+    const std::optional<FdtNode> node = root.by_path(take_until(path, ':'));
     if (!node) return std::nullopt;
     const std::optional<HostConsole::Kind> kind = console_kind(*node);
     const std::optional<HostRange> range = fdt_registers(*node);
@@ -147,14 +124,11 @@ std::optional<HostConsole> read_console(FdtNode root, std::string_view path, std
     if (!kind || !range || shift > 3 || (width != 1 && width != 2 && width != 4) || offset >= range->size) {
         return std::nullopt;
     }
-    const u32 baud = baud_of(options);
     return HostConsole{.kind = *kind,
                        .range = {range->base + offset, range->size - offset},
                        .irq = plic ? fdt_interrupt(*node, *plic).value_or(0) : 0,
                        .reg_shift = static_cast<u32>(shift),
-                       .reg_io_width = static_cast<u32>(width),
-                       .clock_hz = clock_of(*node),
-                       .baud = baud != 0 ? baud : static_cast<u32>(node->number("current-speed").value_or(0))};
+                       .reg_io_width = static_cast<u32>(width)};
 }
 
 LoadStatus read_chosen(FdtNode root, std::optional<FdtNode> plic, HostMachine& machine) {
@@ -191,10 +165,7 @@ void read_devices(FdtNode root, std::optional<FdtNode> plic, HostMachine& machin
     }
     root.for_each_below([&](FdtNode node) {
         if (!node.enabled()) return;
-        if (!machine.rtc && node.compatible("google,goldfish-rtc")) {
-            const u32 irq = plic ? fdt_interrupt(node, *plic).value_or(0) : 0;
-            if (const std::optional<HostRange> range = fdt_registers(node)) machine.rtc = HostRtc{*range, irq};
-        }
+        if (!machine.rtc && node.compatible("google,goldfish-rtc")) machine.rtc = fdt_registers(node);
         if (!machine.test && (node.compatible("sifive,test0") || node.compatible("sifive,test1"))) {
             machine.test = fdt_registers(node);
         }
@@ -214,10 +185,6 @@ LoadStatus read_host_fdt(Bytes fdt, HostMachine& machine) {
     const std::expected<FdtNode, LoadError> root = open_fdt(fdt, "device tree");
     if (!root) return std::unexpected(root.error());
     machine.model = root->string("model").value_or("");
-    if (const std::optional<FdtProperty> list = root->property("compatible")) {
-        std::string_view names{reinterpret_cast<const char*>(list->value.data()), list->value.size()};
-        machine.compatible = take_until(names, '\0');
-    }
     const std::optional<FdtNode> plic = find_plic(*root);
     read_devices(*root, plic, machine);
     LoadStatus status = read_memory(*root, machine);

@@ -11,7 +11,6 @@
 #include "hv/host_range.hpp"
 #include "hv/isa_set.hpp"
 #include "hv/load_error.hpp"
-#include "isa/csr.hpp"
 #include "isa/types.hpp"
 
 namespace uc {
@@ -22,7 +21,6 @@ struct HostHart {
     u64 id = 0;                 ///< mhartid, the number SBI knows it by
     std::string_view isa_text;  ///< riscv,isa as it stands, for the log; empty when the tree has only the list
     IsaSet isa;
-    SatpMode mmu = SatpMode::Bare;    ///< mmu-type; Bare when there is none
     bool usable = false;              ///< enabled, 64-bit, with an MMU (monitor cores have none)
     std::optional<u32> plic_context;  ///< the PLIC context that drives this hart's supervisor external interrupt
     u32 cbom_block_size = 0;          ///< bytes; 0: not said
@@ -36,8 +34,6 @@ struct HostConsole {
     u32 irq = 0;           ///< source at the PLIC; 0: none, poll
     u32 reg_shift = 0;     ///< register n is at n << reg_shift
     u32 reg_io_width = 1;  ///< bytes per access: 1, 2 or 4
-    u64 clock_hz = 0;      ///< input clock; 0: unknown
-    u32 baud = 0;          ///< from stdout-path's options or current-speed; 0: unknown, leave as firmware set it
 };
 
 struct HostPlic {
@@ -45,23 +41,16 @@ struct HostPlic {
     u32 sources = 0;  ///< riscv,ndev: sources 1 to this
 };
 
-struct HostRtc {
-    HostRange range;
-    u32 irq = 0;
-};
-
 /// Texts point into the device tree, which must stay in place.
 struct HostMachine {
     std::string_view model;
-    std::string_view compatible;
     FixedVector<HostRange, 32> memory;
-    FixedVector<HostRange, 64> reserved;  ///< /reserved-memory and the reservation block: firmware's own among them
-    FixedVector<HostHart, kMaxHarts> harts;
-    usize harts_left_out = 0;  ///< how many more the tree has than fit
+    FixedVector<HostRange, 64> reserved;     ///< /reserved-memory and the reservation block: firmware's own among them
+    FixedVector<HostHart, kMaxHarts> harts;  ///< the first, when the tree has more
     u64 timebase_hz = 0;
     std::optional<HostConsole> console;  ///< what /chosen/stdout-path names, when it is a UART known here
     std::optional<HostPlic> plic;
-    std::optional<HostRtc> rtc;     ///< google,goldfish-rtc
+    std::optional<HostRange> rtc;   ///< google,goldfish-rtc
     std::optional<HostRange> test;  ///< sifive,test0 or sifive,test1
     std::optional<HostRange> initrd;
     std::string_view bootargs;

@@ -87,11 +87,15 @@ KernelResult plan_flat_kernel(const GuestConfig& guest) {
 /// At the top of RAM, where it is in nobody's way; aligned to its room, so that it lies within one superpage.
 Planned plan_fdt(const GuestConfig& guest) {
     const u64 given = guest.fdt.data.size();
-    u64 room = kFdtRoom;
-    while (room < kMaxFdtRoom && room < given + kFdtRoom / 2 + guest.bootargs.size()) room *= 2;
-    if (room < given + guest.bootargs.size()) {
+    if (given > kMaxFdtRoom) {
         return load_error("guest ", guest.name, ": fdt: ", given, " bytes are more than ", kMaxFdtRoom / kMiB, " MiB");
     }
+    if (guest.bootargs.size() > kMaxFdtRoom - given) {
+        return load_error("guest ", guest.name, ": bootargs: ", guest.bootargs.size(),
+                          " bytes do not fit into the device tree, at most ", kMaxFdtRoom / kMiB, " MiB");
+    }
+    u64 room = kFdtRoom;
+    while (room < kMaxFdtRoom && room < given + kFdtRoom / 2 + guest.bootargs.size()) room *= 2;
     if (guest.fdt.load) {
         if (is_aligned(guest.fdt.load->raw, 8)) return in_ram(guest, "fdt", *guest.fdt.load, room);
         return load_error("guest ", guest.name, ": fdt: load ", Hex{guest.fdt.load->raw}, " is not 8-byte aligned");

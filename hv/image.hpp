@@ -7,6 +7,7 @@
 #include <span>
 
 #include "hv/guest_config.hpp"
+#include "hv/guest_layout.hpp"
 #include "hv/load_error.hpp"
 
 namespace uc {

@@ -102,7 +102,7 @@ void map_memory() {
 void find_devices() {
     if (hv.machine.test) power.test_device = hv.map.map_device(hv.machine.test->base, hv.machine.test->size);
     if (hv.machine.rtc) {
-        const Hva at = hv.map.map_device(hv.machine.rtc->range.base, hv.machine.rtc->range.size);
+        const Hva at = hv.map.map_device(hv.machine.rtc->base, hv.machine.rtc->size);
         if (at.raw != 0) hv.rtc.emplace(at);
     }
 }

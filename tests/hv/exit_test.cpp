@@ -15,7 +15,7 @@ using test::place;
 
 constexpr u64 kVector = 0xffff'ffff'8000'0100;
 constexpr u64 kScratch = 0x123;
-constexpr Gva kUart{Guest::kUart.raw};
+constexpr Gva kUart{kGuestUart.raw};
 constexpr Gva kNothingThere{0x2000'0000};
 
 /// A started guest in its S-mode, with its pc in memory and translation off.
@@ -314,7 +314,7 @@ INSTANTIATE_TEST_SUITE_P(Every, MmioForm, testing::ValuesIn(ref::kMemoryPatterns
 
 TEST_F(ExitTest, DevicesAreReachedThroughTheGuestsTables) {
     use_sv39();
-    constexpr Gva kUartVa{0x3'4000'0000 + Guest::kUart.raw};
+    constexpr Gva kUartVa{0x3'4000'0000 + kGuestUart.raw};
     set_root_entry(kUartVa, Gpa{0}, Pte::R.mask | Pte::W.mask);
     constexpr u32 kSb = 0x0080'0023;  // sb x8, 0(x0)
     place(guest, Gpa{pc}, kSb);

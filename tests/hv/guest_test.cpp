@@ -5,6 +5,7 @@
 #include <libfdt.h>
 
 #include "hv/exit.hpp"
+#include "tests/hv/dts.hpp"
 #include "tests/hv/test_machine.hpp"
 
 namespace uc {
@@ -49,6 +50,32 @@ bool holds(Guest& guest, Gpa at, Bytes bytes) {
     return memory != nullptr && std::ranges::equal(bytes, std::span{memory, bytes.size()});
 }
 
+/// A device tree of exactly `size` bytes.
+std::string tree_of(usize size) {
+    std::string bytes(size, '\0');
+    const auto write = [&](usize padding) {
+        void* place = nullptr;
+        return fdt_create(bytes.data(), static_cast<int>(size)) == 0 && fdt_finish_reservemap(bytes.data()) == 0 &&
+               fdt_begin_node(bytes.data(), "") == 0 &&
+               fdt_property_placeholder(bytes.data(), "padding", static_cast<int>(padding), &place) == 0 &&
+               fdt_end_node(bytes.data()) == 0 && fdt_finish(bytes.data()) == 0;
+    };
+    EXPECT_TRUE(write(0));
+    const usize rest = size - fdt_totalsize(bytes.data());
+    EXPECT_TRUE(write(rest));
+    EXPECT_EQ(fdt_totalsize(bytes.data()), size);
+    return bytes;
+}
+
+/// Why a guest with `tree` as its own device tree cannot be created.
+std::string create_error(TestMachine& machine, const std::string& tree) {
+    const Blob blob("1234" + tree);  // as in an image tree, four bytes off
+    GuestConfig& config = machine.config("web");
+    config.kernel.load = kGuestRamBase;
+    config.fdt.data = blob.bytes().subspan(4);
+    return error_of(Guest::create(config, machine.environment));
+}
+
 // Creation.
 
 TEST_F(GuestTest, MemoryThatTheMachineLacksIsAnErrorThatNamesIt) {
@@ -60,12 +87,60 @@ TEST_F(GuestTest, MemoryThatTheMachineLacksIsAnErrorThatNamesIt) {
     EXPECT_EQ(text.rfind("guest greedy: undercroft,memory: 64 MiB do not fit", 0), 0u) << text;
 }
 
+TEST_F(GuestTest, NothingStaysAllocatedForAGuestThatCannotBeCreated) {
+    const u64 before = machine.memory.available();
+    GuestConfig& config = machine.config("greedy");
+    config.memory = before - 2 * kMiB;  // leaves nothing for its shadow tables and itself
+    EXPECT_FALSE(Guest::create(config, machine.environment));
+    EXPECT_EQ(machine.memory.available(), before);
+    EXPECT_NE(create_error(machine, "no tree"), "");
+    EXPECT_EQ(machine.memory.available(), before);
+}
+
 TEST_F(GuestTest, ImagesThatDoNotFitAreAnErrorBeforeAnyStart) {
     GuestConfig& config = machine.config("fat");
     config.kernel.load = kGuestRamBase + TestMachine::kGuestMemory - 8;
     const auto guest = Guest::create(config, machine.environment);
     ASSERT_FALSE(guest);
     EXPECT_EQ(guest.error().text.view().substr(0, 18), "guest fat: kernel:");
+}
+
+TEST_F(GuestTest, TreeThatCannotBeUsedIsAnErrorBeforeAnyStart) {
+    const std::string good = compile_dts("/ { model = \"mine\"; };").string();
+    EXPECT_EQ(create_error(machine, std::string(100, 'x')), "guest web: fdt: not a flattened device tree");
+    EXPECT_EQ(create_error(machine, "short"), "guest web: fdt: only 5 bytes");
+    EXPECT_EQ(create_error(machine, good.substr(0, good.size() - 1)),
+              "guest web: fdt: cut off: " + std::to_string(good.size() - 1) + " of " + std::to_string(good.size()) +
+                  " bytes are there");
+    std::string corrupt = good;
+    corrupt[fdt_off_dt_struct(good.data()) + 3] = 0x77;
+    EXPECT_EQ(create_error(machine, corrupt), "guest web: fdt: corrupt: FDT_ERR_BADSTRUCTURE");
+}
+
+TEST_F(GuestTest, TreeWithoutRoomForChosenIsAnErrorBeforeAnyStart) {
+    EXPECT_EQ(create_error(machine, tree_of(2 * kMiB + 4)), "guest web: fdt: 2097156 bytes are more than 2 MiB");
+    EXPECT_EQ(create_error(machine, tree_of(2 * kMiB - 64)),
+              "guest web: fdt: with its /chosen it does not fit into 2097152 bytes");
+}
+
+TEST_F(GuestTest, TreeThatCanBeUsedIsUsed) {
+    const Blob blob(tree_of(2 * kMiB - 4096));
+    GuestConfig& config = machine.config("web");
+    config.kernel.load = kGuestRamBase;
+    config.fdt.data = blob.bytes();
+    Guest& guest = machine.create(config);
+    ASSERT_TRUE(guest.start());
+    EXPECT_EQ(guest.vcpus()[0].hart().get_x(11), kGuestRamBase.raw + 2 * kMiB);
+    EXPECT_EQ(chosen(guest, "bootargs"), std::string_view("quiet\0", 6));
+}
+
+TEST_F(GuestTest, GeneratedTreeWithoutRoomForBootargsIsAnErrorBeforeAnyStart) {
+    const std::string bootargs(2 * kMiB - 100, 'b');
+    GuestConfig& config = machine.config("web");
+    config.kernel.load = kGuestRamBase;
+    config.bootargs = bootargs;
+    EXPECT_EQ(error_of(Guest::create(config, machine.environment)),
+              "guest web: device tree: with its /chosen it does not fit into 2097152 bytes");
 }
 
 TEST_F(GuestTest, GuestsShareNoMemory) {
@@ -109,9 +184,9 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     Guest& guest = machine.start(2);
     Vcpu& vcpu = guest.vcpus()[0];
     const GuestHart fresh = vcpu.hart();
-    constexpr Gpa kLineControl = Guest::kUart + 3, kInterrupts = Guest::kUart + 1, kScratch = Guest::kUart + 7;
-    constexpr Gpa kPriority = Guest::kPlic + 4 * Guest::kUartIrq, kEnable = Guest::kPlic + 0x2080;
-    constexpr Gpa kAlarmArmed = Guest::kRtc + 0x18, kAlarm = Guest::kRtc + 0x08, kClock = Guest::kRtc;
+    constexpr Gpa kLineControl = kGuestUart + 3, kInterrupts = kGuestUart + 1, kScratch = kGuestUart + 7;
+    constexpr Gpa kPriority = kGuestPlic + 4 * kGuestUartIrq, kEnable = kGuestPlic + 0x2080;
+    constexpr Gpa kAlarmArmed = kGuestRtc + 0x18, kAlarm = kGuestRtc + 0x08, kClock = kGuestRtc;
 
     // A life: memory, registers, devices, a second vCPU, interrupts and shadow tables.
     ASSERT_TRUE(guest.ram().store<u64>(TestMachine::kEntry, 0));
@@ -121,7 +196,7 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     EXPECT_EQ(call(vcpu, sbi::Ext::Hsm, sbi::hsm::Start, 1, TestMachine::kEntry.raw, 0), kSuccess);
     EXPECT_EQ(call(vcpu, sbi::Ext::Time, sbi::time::SetTimer, 0), kSuccess);
     device_write(guest, kPriority, 4, 1);
-    device_write(guest, kEnable, 4, 1u << Guest::kUartIrq);
+    device_write(guest, kEnable, 4, 1u << kGuestUartIrq);
     device_write(guest, kInterrupts, 1, 1);
     device_write(guest, kScratch, 1, 0x5a);
     device_write(guest, kLineControl, 1, 0x03);
@@ -145,11 +220,11 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     EXPECT_TRUE(holds(guest, TestMachine::kEntry, machine.kernel()));
     EXPECT_EQ(device_read(guest, kPriority, 4), 0);
     EXPECT_EQ(device_read(guest, kEnable, 4), 0);
-    EXPECT_EQ(device_read(guest, Guest::kPlic + 0x1000, 4), 0);
+    EXPECT_EQ(device_read(guest, kGuestPlic + 0x1000, 4), 0);
     EXPECT_EQ(device_read(guest, kInterrupts, 1), 0);
     EXPECT_EQ(device_read(guest, kScratch, 1), 0);
     EXPECT_EQ(device_read(guest, kLineControl, 1), 0);
-    EXPECT_EQ(device_read(guest, Guest::kUart, 1), 0);
+    EXPECT_EQ(device_read(guest, kGuestUart, 1), 0);
     EXPECT_EQ(device_read(guest, kAlarmArmed, 4), 0);
     EXPECT_EQ(device_read(guest, kClock, 4), machine.clock.ns & 0xffff'ffff);
     EXPECT_FALSE(guest.shadow().lookup(vcpu.view(), Gva{kGuestRamBase.raw}));
@@ -161,8 +236,8 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
 TEST_F(GuestTest, AMachineWithoutClockGivesItsGuestsNone) {
     machine.environment.wall_clock = nullptr;
     Guest& guest = machine.start();
-    EXPECT_FALSE(guest.bus().find(Guest::kRtc, 4));
-    EXPECT_TRUE(guest.bus().find(Guest::kUart, 1));
+    EXPECT_FALSE(guest.bus().find(kGuestRtc, 4));
+    EXPECT_TRUE(guest.bus().find(kGuestUart, 1));
     guest.poll_devices();
     EXPECT_EQ(platform.deadline, ~0ull);
 }

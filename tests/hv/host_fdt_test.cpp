@@ -14,7 +14,7 @@ const std::string kVirt = R"(
 /memreserve/ 0x80700000 0x1000;
 / {
     #address-cells = <2>; #size-cells = <2>;
-    compatible = "riscv-virtio", "other"; model = "riscv-virtio,qemu";
+    compatible = "riscv-virtio"; model = "riscv-virtio,qemu";
     reserved-memory {
         #address-cells = <2>; #size-cells = <2>; ranges;
         mmode_resv0@80000000 { reg = <0 0x80000000 0 0x40000>; no-map; };
@@ -68,7 +68,6 @@ const std::string kBoard = R"(
     #address-cells = <1>; #size-cells = <1>;
     memory@80000000 { device_type = "memory"; reg = <0x80000000 0x8000000>; };
     chosen { stdout-path = "/soc/uart@10000"; };
-    clk: clock { compatible = "fixed-clock"; #clock-cells = <0>; clock-frequency = <33333333>; };
     cpus {
         #address-cells = <2>; #size-cells = <0>;
         cpu@0 { device_type = "cpu"; reg = <0 0>; riscv,isa = "rv64imac"; a: interrupt-controller { }; };
@@ -83,8 +82,7 @@ const std::string kBoard = R"(
         #address-cells = <1>; #size-cells = <1>; compatible = "simple-bus"; interrupt-parent = <&irq>;
         ranges = <0 0x40000000 0x8000>, <0x10000 0x10010000 0x2000>, <0x20000 0xc000000 0x4000000>;
         uart@10000 {
-            compatible = "vendor,uart", "sifive,uart0"; reg = <0x10000 0x1000>; interrupts = <4>; clocks = <&clk>;
-            current-speed = <9600>;
+            compatible = "vendor,uart", "sifive,uart0"; reg = <0x10000 0x1000>; interrupts = <4>;
         };
         irq: interrupt-controller@20000 {
             compatible = "sifive,plic-1.0.0"; reg = <0x20000 0x4000000>; riscv,ndev = <53>;
@@ -139,7 +137,6 @@ TEST(HostFdt, ReadsHarts) {
     EXPECT_EQ(m->timebase_hz, 10'000'000u);
     const HostHart& h = m->harts[0];
     EXPECT_TRUE(h.usable);
-    EXPECT_EQ(h.mmu, SatpMode::Sv48);
     EXPECT_EQ(h.isa_text, "rv64imafdch_zicsr_zifencei_zba_sstc");
     EXPECT_TRUE(h.isa.has("h") && h.isa.has("sstc") && h.isa.has("zba"));
     EXPECT_EQ(h.plic_context, 1u);
@@ -148,7 +145,7 @@ TEST(HostFdt, ReadsHarts) {
     // riscv,isa-extensions is the newer and the more exact one.
     EXPECT_TRUE(m->harts[1].isa.has("m") && m->harts[1].isa.has("sstc"));
     EXPECT_FALSE(m->harts[1].isa.has("zicsr"));
-    EXPECT_EQ(m->harts[1].mmu, SatpMode::Sv57);
+    EXPECT_TRUE(m->harts[1].usable);
     EXPECT_EQ(m->harts[1].plic_context, 3u);
     EXPECT_EQ(m->hart(1), &m->harts[1]);
     EXPECT_EQ(m->hart(2), nullptr);
@@ -159,7 +156,6 @@ TEST(HostFdt, ReadsDevicesAndChosen) {
     auto m = std::make_unique<HostMachine>();
     ASSERT_TRUE(read_host_fdt(blob.bytes(), *m));
     EXPECT_EQ(m->model, "riscv-virtio,qemu");
-    EXPECT_EQ(m->compatible, "riscv-virtio");
     EXPECT_EQ(m->bootargs, "vcpus=2 -- quiet");
     EXPECT_EQ(m->initrd, range(0x8400'0000, 0x100'0000));  // one cell and two
     EXPECT_EQ(m->rng_seed.size(), 3u);
@@ -169,14 +165,10 @@ TEST(HostFdt, ReadsDevicesAndChosen) {
     EXPECT_EQ(m->console->irq, 10u);
     EXPECT_EQ(m->console->reg_shift, 0u);
     EXPECT_EQ(m->console->reg_io_width, 1u);
-    EXPECT_EQ(m->console->clock_hz, 3'686'400u);
-    EXPECT_EQ(m->console->baud, 115'200u);
     ASSERT_TRUE(m->plic);
     EXPECT_EQ(m->plic->range, range(0xc00'0000, 0x60'0000));
     EXPECT_EQ(m->plic->sources, 96u);
-    ASSERT_TRUE(m->rtc);
-    EXPECT_EQ(m->rtc->range, range(0x10'1000, 0x1000));
-    EXPECT_EQ(m->rtc->irq, 11u);
+    EXPECT_EQ(m->rtc, range(0x10'1000, 0x1000));
     EXPECT_EQ(m->test, range(0x10'0000, 0x1000));
 }
 
@@ -197,8 +189,6 @@ TEST(HostFdt, ReadsBoardWithMonitorCoreAndTranslatingBus) {
     EXPECT_EQ(m->console->kind, HostConsole::Kind::SifiveUart);
     EXPECT_EQ(m->console->range, range(0x1001'0000, 0x1000));
     EXPECT_EQ(m->console->irq, 4u);
-    EXPECT_EQ(m->console->clock_hz, 33'333'333u);
-    EXPECT_EQ(m->console->baud, 9600u);
     ASSERT_TRUE(m->plic);
     EXPECT_EQ(m->plic->range, range(0xc00'0000, 0x400'0000));
     EXPECT_EQ(m->test, std::nullopt);  // the bus does not pass its address on
@@ -214,7 +204,6 @@ TEST(HostFdt, ReadsSynopsysUart) {
     EXPECT_EQ(m->console->range, range(0x1000'0020, 0xe0));
     EXPECT_EQ(m->console->reg_shift, 2u);
     EXPECT_EQ(m->console->reg_io_width, 4u);
-    EXPECT_EQ(m->console->clock_hz, 0u);
 }
 
 TEST(HostFdt, ConsoleThatCannotBeDrivenIsNone) {
@@ -250,14 +239,13 @@ TEST(HostFdt, MoreReservationsThanFitAreAnError) {
     EXPECT_EQ(error_with("pool { size = <0 0x100000>; };", nodes), "device tree: r62: more than 64 ranges");
 }
 
-TEST(HostFdt, MoreHartsThanFitAreCounted) {
+TEST(HostFdt, MoreHartsThanFitAreLeftOut) {
     std::string nodes;
     for (int i = 2; i < 70; ++i) {
         nodes += "cpu@" + std::to_string(i) + " { device_type = \"cpu\"; reg = <" + std::to_string(i) + ">; };";
     }
     const auto m = read(replaced(kVirt, "cpu-map { };", nodes));
     EXPECT_EQ(m->harts.size(), kMaxHarts);
-    EXPECT_EQ(m->harts_left_out, 6u);
 }
 
 TEST(HostFdt, EveryTruncationIsAnError) {

@@ -99,6 +99,20 @@ TEST(PlanGuest, GivenTreeGetsRoomForChanges) {
     EXPECT_EQ(error_of(plan_guest(guest_of(big))), "guest g: fdt: 3145728 bytes are more than 2 MiB");
 }
 
+TEST(PlanGuest, BootargsMustFitIntoTheTree) {
+    const std::string most(2 * kMiB, 'b');
+    for (const usize given : {0, 300'000}) {
+        const Files files{Blob("kk"), Blob(""), Blob(std::string(given, 't'))};
+        GuestConfig guest = guest_of(files);
+        guest.bootargs = std::string_view(most).substr(given);
+        EXPECT_EQ(plan_guest(guest)->fdt, range(0x80e0'0000, 0x20'0000));
+        const std::string longer = most + 'b';
+        guest.bootargs = std::string_view(longer).substr(given);
+        EXPECT_EQ(error_of(plan_guest(guest)), "guest g: bootargs: " + std::to_string(guest.bootargs.size()) +
+                                                   " bytes do not fit into the device tree, at most 2 MiB");
+    }
+}
+
 TEST(PlanGuest, RamdiskGoesToItsLoadAddress) {
     const Files files{Blob("kk"), Blob("disk")};
     GuestConfig guest = guest_of(files);

@@ -73,6 +73,23 @@ def linux_image(text_offset: int = 0x200000, flags: int = 0) -> bytes:
     return struct.pack("<2I3Q2I2Q2I", 0x6f, 0, text_offset, 0x1000, flags, 2, 0, 0, 0x5643534952, 0x05435352, 0) + bytes(64)
 
 
+def device_tree(padding: int = 4) -> bytes:
+    """A flattened device tree (Devicetree Specification 0.4, chapter 5) of a root with one property of `padding` bytes."""
+    structure = struct.pack(">5I", 1, 0, 3, padding, 0) + bytes(padding) + struct.pack(">2I", 2, 9)
+    names = b"padding\0"
+    header = struct.pack(">10I", 0xd00dfeed, 56 + len(structure) + len(names), 56, 56 + len(structure), 40, 17, 16, 0,
+                         len(names), len(structure))
+    return header + bytes(16) + structure + names
+
+
+def bad_fdt(name: str, data: Callable[[], bytes], pattern: str) -> None:
+    """Registers a good image tree but for the guest's own device tree."""
+    def run(bench: Bench) -> None:
+        images = f'{KERNEL} fdt {{ data = /incbin/("{bench.write("guest.dtb", data())}"); type = "flat_dt"; }};'
+        refused(bench, bench.fit(tree(images, CONFIGURATION + ' fdt = "fdt";')), pattern)
+    add_test(f"bad_{name}", run, MACHINE, tags=["payload"])
+
+
 @test(MACHINE, tags=["payload"])
 def no_payload(bench: Bench) -> None:
     refused(bench, None, "payload")
@@ -135,3 +152,9 @@ bad_tree("crc32", tree(images='''kernel { data = "abc"; type = "kernel"; hash-1 
 bad_tree("sha256", tree(images='''kernel { data = "abc"; type = "kernel";
     hash-1 { algo = "sha256"; value = <1 2 3 4 5 6 7 8>; }; };'''), "hash|sha256")
 bad_tree("hash_algorithm", tree(images='''kernel { data = "abc"; type = "kernel"; hash-1 { algo = "md5"; value = <1>; }; };'''), "md5")
+
+bad_fdt("guest_fdt_noise", lambda: noise(4096), "^guest guest: fdt: not a flattened device tree$")
+bad_fdt("guest_fdt_truncated", lambda: device_tree()[:-1], "^guest guest: fdt: cut off")
+bad_fdt("guest_fdt_structure", lambda: patched(device_tree(), 56, b"\0\0\0\x77"), "^guest guest: fdt: corrupt")
+bad_fdt("guest_fdt_too_big", lambda: device_tree(2 << 20), "^guest guest: fdt: .*more than 2 MiB$")
+bad_fdt("guest_fdt_no_room", lambda: device_tree((2 << 20) - 128), "^guest guest: fdt: .*does not fit into 2097152 bytes$")
