@@ -48,6 +48,14 @@ namespace {
 ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     Guest& guest = *vcpu.guest;
     GuestHart& hart = vcpu.hart();
+    const Gva pc{hart.pc};
+    const bool supervisor = hart.priv == Priv::S;
+    if (supervisor) {
+        TlbFlush flush;
+        const bool undone = guest.shadow().undo_replacement(vcpu.id, pc, flush);
+        guest.platform().flush(flush);
+        if (undone) return ExitReason::ShadowFill;
+    }
     // Harts may report 0 instead of the instruction (Privileged 1.12, 4.1.9).
     if (stval == 0) [[unlikely]] {
         const auto insn = guest.fetch(vcpu);
@@ -58,11 +66,9 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
         stval = *insn;
     }
     const u32 insn = static_cast<u32>(stval);
-    const Gva pc{hart.pc};
-    const bool replaceable = hart.priv == Priv::S;
     const ExitReason reason = emulate(vcpu, insn);
     // Once is enough: the next time it shall be an ecall, which firmware does not see.
-    if (replaceable && reason != ExitReason::Illegal) guest.platform().flush(guest.shadow().replace(vcpu.id, pc, insn));
+    if (supervisor && reason != ExitReason::Illegal) guest.platform().flush(guest.shadow().replace(vcpu.id, pc, insn));
     return reason;
 }
 

@@ -222,6 +222,7 @@ void create_guests(Machine& machine) {
     if (!hv.machine.initrd) die("no payload: pass a kernel or an image tree as initrd");
     must(read_payload(bytes_at(*hv.machine.initrd), hv.machine.bootargs, hv.boot));
     the_log.set_level(hv.boot.options.loglevel);
+    hv.environment.replace = hv.boot.options.replace;
     must(check_harts(hv.boot.config, hv.machine));
     must(check_supported(hv.boot.config, arch::window.mode));
     for (const GuestConfig& config : hv.boot.config.guests) {

@@ -26,6 +26,9 @@ LoadStatus apply(std::string_view option, Options& options) {
         options.loglevel = *level;
     } else if (option == "undercroft.stats") {
         options.stats = true;
+    } else if (key == "undercroft.replace") {
+        if (value != "on" && value != "off") return load_error("option ", option, ": not one of on, off");
+        options.replace = value == "on";
     } else if (key == "vcpus") {
         const std::optional<u64> vcpus = parse_number(value);
         if (!vcpus || *vcpus == 0 || *vcpus > kMaxVcpus) return load_error("option ", option, ": not 1 to ", kMaxVcpus);

@@ -15,6 +15,7 @@ namespace uc {
 struct Options {
     LogLevel loglevel = LogLevel::Info;  ///< undercroft.loglevel=error|warn|info|debug
     bool stats = false;                  ///< undercroft.stats: print the exit counts at the end
+    bool replace = true;                 ///< undercroft.replace=on|off: privileged instructions (docs/replacing.md)
     std::optional<u32> vcpus;            ///< vcpus=N, of the only guest
     std::optional<SatpMode> mmu;         ///< mmu=sv39|sv48|sv57, the largest mode offered to the only guest
     std::optional<u64> memory;           ///< memory=SIZE in bytes, K, M or G, of the only guest

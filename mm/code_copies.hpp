@@ -46,6 +46,10 @@ class CodeCopies {
         std::memcpy(at(copy), page, kPageSize);
     }
     void free(u32 copy) { sources_[copy] = kFree; }
+    /// The 16-bit parcel at `offset`, which is even.
+    [[nodiscard]] u16 parcel(u32 copy, u64 offset) const {
+        return __atomic_load_n(reinterpret_cast<const u16*>(at(copy) + offset), __ATOMIC_RELAXED);
+    }
 
     /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Another hart may fetch either half first: its
     /// owner must not trust the word of an illegal instruction that comes from a copy.

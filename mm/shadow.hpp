@@ -131,6 +131,9 @@ class Shadow {
     /// `vcpu`, a supervisor, has trapped on the instruction `insn` (four bytes) at `pc`, which was emulated: from now
     /// on it is to find an ecall there instead, if that can be done. docs/replacing.md.
     [[nodiscard]] TlbFlush replace(unsigned vcpu, Gva pc, u32 insn);
+    /// `vcpu`, a supervisor, has trapped on an illegal instruction at `pc`. True if it is not the guest's: half of an
+    /// ecall that something else was replaced by. The copy is given up then, and the guest to try again.
+    [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, TlbFlush& flush);
     /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
     /// then what it executed is its own.
     [[nodiscard]] u32 original(unsigned vcpu, Gva pc) {

@@ -29,6 +29,15 @@ u32 Shadow::find_original(Vcpu& v, Gva pc) {
     return insn;
 }
 
+bool Shadow::undo_replacement(unsigned vcpu, Gva pc, TlbFlush& flush) {
+    const std::optional<Entry> leaf = running_leaf(vcpus_[vcpu], pc);
+    if (!leaf || !tables_.is_copy(leaf->pte)) return false;
+    const Gpa gpa = tables_.shown_by(leaf->pte) + pc.page_offset();
+    if (!tables_.is_replaced(gpa)) return false;
+    drop_copy(gpa.frame(), flush);
+    return true;
+}
+
 TlbFlush Shadow::replace(unsigned vcpu, Gva pc, u32 insn) {
     TlbFlush flush;
     constexpr u64 kLastOffset = kPageSize - sizeof(u32);  // no page holds the whole of what begins behind it

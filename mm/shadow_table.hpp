@@ -114,6 +114,9 @@ class ShadowTables {
     void make_copy(u64 frame);
     /// Gives up the copy of `frame`, and all leaves that show it. Owes a flush of everything.
     void drop_copy(u64 frame);
+    /// Whether a hart that executes the copy of the frame around `gpa` from there on finds other than what the guest
+    /// has.
+    [[nodiscard]] bool is_replaced(Gpa gpa) const;
     /// Puts an ecall in the place of the instruction at `gpa`, whose frame has a copy.
     void replace(Gpa gpa) { copies_.replace(info(gpa.frame()).copy, gpa.page_offset()); }
     /// Changes when a copy, or a part of some tree that may lead to one, goes away.

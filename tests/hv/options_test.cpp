@@ -27,12 +27,15 @@ TEST(Options, DefaultsAndAllOfThem) {
     ASSERT_TRUE(none);
     EXPECT_EQ(none->loglevel, LogLevel::Info);
     EXPECT_FALSE(none->stats || none->vcpus || none->memory);
+    EXPECT_TRUE(none->replace);
     const auto all = parse_options("undercroft.loglevel=debug  vcpus=4 memory=512M undercroft.stats");
     ASSERT_TRUE(all) << error_of(all);
     EXPECT_EQ(all->loglevel, LogLevel::Debug);
     EXPECT_TRUE(all->stats);
     EXPECT_EQ(all->vcpus, 4u);
     EXPECT_EQ(all->memory, 512 * kMiB);
+    EXPECT_FALSE(parse_options("undercroft.replace=off")->replace);
+    EXPECT_TRUE(parse_options("undercroft.replace=on")->replace);
     EXPECT_EQ(parse_options("undercroft.loglevel=warn")->loglevel, LogLevel::Warn);
     EXPECT_EQ(parse_options("undercroft.loglevel=error")->loglevel, LogLevel::Error);
 }
@@ -44,6 +47,7 @@ TEST(Options, ErrorsNameTheOption) {
     EXPECT_EQ(error("undercroft.stats=1"), "option undercroft.stats=1: unknown");
     EXPECT_EQ(error("undercroft.loglevel=loud"),
               "option undercroft.loglevel=loud: the levels are error, warn, info, debug");
+    EXPECT_EQ(error("undercroft.replace=maybe"), "option undercroft.replace=maybe: not one of on, off");
     EXPECT_EQ(error("vcpus=0"), "option vcpus=0: not 1 to 32");
     EXPECT_EQ(error("vcpus=33"), "option vcpus=33: not 1 to 32");
     EXPECT_EQ(error("vcpus"), "option vcpus: not 1 to 32");
