@@ -102,7 +102,7 @@ class Exit(Command):
     NAME = "uc-exit"
 
     def run(self, argv):
-        gdb.execute("thbreak uc::handle_exit")
+        gdb.execute("thbreak uc_after_trap")
         gdb.execute("continue")
 
 
@@ -186,6 +186,8 @@ class WalkShadow(Command):
         paging.show(va, u64(vcpu()["host_satp"]), read)
 
 
+# A guest's kernel may run on an execute-only copy of its code (docs/replacing.md): gdb reads code from the files instead.
+gdb.execute("set trust-readonly-sections on")
 for command in (Start, GuestSymbols, Exit, Vcpu, Exits, WalkGuest, WalkShadow):
     command()
 print("Undercroft: uc-start, uc-guest-symbols, uc-exit, uc-vcpu, uc-exits, uc-walk, uc-shadow (see docs/debugging.md)")
