@@ -146,7 +146,7 @@ void log_machine() {
     log_info("firmware: SBI {}.{}, implementation {} version {x}{}", f.spec_version >> 24 & 0x7f,
              f.spec_version & 0xff'ffff, f.impl_id, f.impl_version, f.dbcn ? ", DBCN" : "");
     if (f.impl_id == kOpenSbi && f.impl_version >= kOpenSbiPrints) {
-        log_warn("this firmware prints a line for each sret, wfi and sfence.vma of a guest (docs/caveats.md)");
+        log_warn("this firmware prints a line for each sret, wfi and sfence.vma not replaced yet (docs/caveats.md)");
     }
     for (const HostHart& hart : hv.machine.harts) {
         log_info("hart {}: {}{}{}", hart.id, hart.isa_text, hart.usable ? "" : " (not usable)",

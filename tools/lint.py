@@ -15,7 +15,7 @@ CORE = ("isa", "mm", "emul", "hv")
 
 def core_commands(build: pathlib.Path) -> list[dict]:
     """Returns the compile commands of core sources that are compiled natively; the tree also compiles them for the target."""
-    chosen = []
+    chosen = {}  # by source: with fuzzing, the tree compiles each twice
     for entry in json.loads((build / "compile_commands.json").read_text()):
         source = (pathlib.Path(entry["directory"]) / entry["file"]).resolve()
         if not source.is_relative_to(ROOT):
@@ -23,8 +23,8 @@ def core_commands(build: pathlib.Path) -> list[dict]:
         source = source.relative_to(ROOT)
         native = "riscv64-linux-gnu" not in entry["command"].split()[0]
         if native and source.parts[0] in CORE and source.parts[:2] != ("hv", "arch"):
-            chosen.append(entry)
-    return chosen
+            chosen.setdefault(source, entry)
+    return list(chosen.values())
 
 
 def main() -> int:
