@@ -23,7 +23,12 @@ class ByteRing {
         bytes_[tail_++ % N] = byte;
         return true;
     }
-    [[nodiscard]] std::optional<u8> pop() {
+    /// What pop() would give.
+    [[nodiscard]] std::optional<u8> front() const {
+        if (empty()) return std::nullopt;
+        return bytes_[head_ % N];
+    }
+    std::optional<u8> pop() {
         if (empty()) return std::nullopt;
         return bytes_[head_++ % N];
     }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// Keys, and who has the terminal.
+
+#include <utility>
+
+#include "hv/console.hpp"
+
+namespace uc {
+
+void Console::service() {
+    terminal_.service();
+    read_keys();
+    static_cast<void>(pump());
+    if (client_ != nullptr) {
+        client_->resume_output();
+        deliver();
+    }
+    // Each time another guest is the first to print.
+    if (!guests_.empty()) next_ = (next_ + 1) % guests_.size();
+    for (usize i = 0; i < guests_.size(); ++i) {
+        ConsoleClient* guest = guests_[(next_ + i) % guests_.size()];
+        if (guest != client_) guest->resume_output();
+    }
+}
+
+// All that was typed is looked at, though the guest may have no room: Ctrl-] must work then too.
+void Console::read_keys() {
+    if (client_ == nullptr && prompt_ == nullptr) return;
+    while (const auto byte = terminal_.get()) take_key(*byte);
+}
+
+void Console::take_key(u8 byte) {
+    if (prompt_open_) {
+        const bool untouched = std::exchange(prompt_untouched_, false);
+        if (byte == kMonitorKey) {
+            prompt_->close();
+            if (untouched) typed_.push(byte);
+            return close_prompt();
+        }
+        if (!prompt_->type(byte)) close_prompt();
+    } else if (byte == kMonitorKey && prompt_ != nullptr) {
+        open_prompt();
+    } else if (client_ != nullptr) {
+        typed_.push(byte);  // full: dropped, as the line itself would
+    } else if (!std::exchange(told_detached_, true)) {
+        write("[uc] no guest has the terminal: Ctrl-] opens the monitor\n");
+    }
+}
+
+void Console::deliver() {
+    while (const auto byte = typed_.front()) {
+        if (!client_->type(*byte)) return;
+        static_cast<void>(typed_.pop());
+    }
+}
+
+std::optional<u8> Console::get() {
+    read_keys();
+    return typed_.pop();
+}
+
+void Console::open_prompt() {
+    flush();
+    end_raw_line();
+    prompt_open_ = prompt_untouched_ = true;
+    prompt_->open();
+}
+
+void Console::close_prompt() {
+    prompt_open_ = false;
+    show_client();
+}
+
+void Console::add(ConsoleClient& guest, std::string_view name) {
+    guest.name_ = name;
+    static_cast<void>(guests_.push(&guest));
+}
+
+void Console::attach(ConsoleClient* client) {
+    if (client == client_) return;
+    flush();
+    end_raw_line();
+    ConsoleClient* const former = std::exchange(client_, client);
+    while (typed_.pop()) {}
+    told_detached_ = false;
+    raw_interrupted_ = false;
+    if (client == nullptr) return release();
+    // What the others are in the middle of is shown with what follows it.
+    for (ConsoleClient* guest : guests_) {
+        if (guest != client && (former == nullptr || guest == former)) guest->kept_.push(guest->line_.view());
+    }
+    if (!prompt_open_) show_client();
+}
+
+// Shows what was kept of each guest by lines, and leaves it in the middle of its last.
+void Console::release() {
+    for (ConsoleClient* guest : guests_) {
+        if (guest->kept_.empty()) continue;
+        guest->line_.clear();
+        guest->kept_.skip_torn_line();
+        while (const auto byte = guest->kept_.pop()) {
+            while (!put_line(*guest, *byte)) terminal_.service();
+        }
+    }
+}
+
+// Brings the terminal to where the attached guest believes it is.
+void Console::show_client() {
+    if (client_ == nullptr) return;
+    raw_interrupted_ = false;
+    if (client_->kept_.empty()) return put_waiting(client_->line_.view());
+    flush();
+    client_->kept_.skip_torn_line();
+    while (const auto byte = client_->kept_.pop()) {
+        while (!put_raw(*byte)) terminal_.service();
+    }
+}
+
+}  // namespace uc

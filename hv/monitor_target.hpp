@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The machine, as the monitor sees it.
+
+#include <array>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "emul/guest_hart.hpp"
+#include "hv/exit_stats.hpp"
+#include "hv/log.hpp"
+#include "hv/page_table_view.hpp"
+#include "hv/text.hpp"
+#include "isa/cause.hpp"
+
+namespace uc {
+
+/// Why something could not be done: one line without the guest's name.
+using MonitorError = Text<160>;
+using MonitorStatus = std::expected<void, MonitorError>;
+
+struct MonitorGuest {
+    std::string_view name;
+    std::string_view state;  ///< "running", "paused", ...
+    bool live = false;       ///< has something to lose: running or paused
+    u64 memory = 0;          ///< bytes
+    unsigned vcpus = 0;
+};
+
+struct MonitorVcpu {
+    std::string_view state;   ///< "running", "waiting", "stopped", ...
+    std::optional<u64> hart;  ///< the host hart it runs on, or ran on last
+    u64 exits = 0;
+    u64 pc = 0;
+    Priv priv = Priv::S;
+};
+
+/// Exits of one kind.
+struct MonitorExits {
+    u64 count = 0;
+    u64 ns = 0;  ///< spent on them in the hypervisor; 0: not measured
+};
+using MonitorStats = std::array<MonitorExits, kExitReasons>;
+
+/// One address seen by the guest and by the hardware that runs it.
+struct MonitorWalk {
+    u16 asid = 0;  ///< the guest's
+    PageTableView guest;
+    PageTableView shadow;
+};
+
+/// What is done to a guest as a whole.
+enum class GuestAction : u8 { Start, Stop, Pause, Resume, Reset };
+
+/// Guests are numbered from 0 in the order they were made, vCPUs within their guest. The monitor asks only for those
+/// that exist.
+class MonitorTarget {
+  public:
+    [[nodiscard]] virtual usize guest_count() = 0;
+    [[nodiscard]] virtual MonitorGuest guest(usize number) = 0;
+    [[nodiscard]] virtual MonitorVcpu vcpu(usize guest, unsigned number) = 0;
+    /// The guest that has the terminal; nullopt: none.
+    [[nodiscard]] virtual std::optional<usize> attached() = 0;
+    virtual void attach(usize guest) = 0;
+    [[nodiscard]] virtual MonitorStatus act(usize guest, GuestAction action) = 0;
+    /// All exits since the guest was made, of all its vCPUs.
+    [[nodiscard]] virtual MonitorStats stats(usize guest) = 0;
+    /// The last exits, the newest at the end: fills what it can of `exits` and returns how many.
+    [[nodiscard]] virtual usize trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) = 0;
+    /// The registers of a vCPU that need not be still.
+    [[nodiscard]] virtual std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) = 0;
+    /// What becomes of `va` in the vCPU's address space of the moment, without effect on the guest. view_guest_tables()
+    /// and view_shadow_entry() make the two views.
+    [[nodiscard]] virtual std::expected<MonitorWalk, MonitorError> walk(usize guest, unsigned vcpu, Gva va) = 0;
+    /// Memory only, never devices: false where any of it is not.
+    [[nodiscard]] virtual bool read(usize guest, Gpa address, std::span<u8> bytes) = 0;
+    virtual void set_log_level(LogLevel level) = 0;
+    /// Ends all guests and the machine, successfully. May return: the end comes once the monitor has.
+    virtual void quit() = 0;
+
+  protected:
+    ~MonitorTarget() = default;
+};
+
+}  // namespace uc
