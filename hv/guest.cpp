@@ -64,9 +64,9 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    auto* guest = new (at)
-        Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
-              {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    auto* guest =
+        new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
+                       {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
     // Whether a device tree can be made shows only in the making.
     if (auto written = guest->write_device_tree(*plan); !written) {
         give_back();
