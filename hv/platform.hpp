@@ -20,8 +20,8 @@ class Platform : public Host {
     /// Makes `host_satp` the translation, for the hypervisor at once and for guests from then on. What is owed for the
     /// change is owed afterwards: before, the hart may still walk the old tables and remember what it finds.
     virtual void use_translation(u64 host_satp) = 0;
-    /// Runs the guest in `frame`, and `handler` at each trap, until that says that the guest may not just go on; returns
-    /// the last trap. sstatus.FS and VS go in and come back with the frame; pc is where it trapped.
+    /// Runs the guest in `frame`, and `handler` at each trap, until that says that the guest may not just go on;
+    /// returns the last trap. sstatus.FS and VS go in and come back with the frame; pc is where it trapped.
     virtual TrapInfo run(VcpuFrame& frame, ExitHandler handler) = 0;
     /// Discharges a flush that the shadow MMU owes.
     void flush(const TlbFlush& owed) {

@@ -30,7 +30,6 @@ struct Window {
 
 struct ShadowOptions {
     Window window;
-    SatpMode guest_max_mode = SatpMode::Sv39;
     unsigned vcpus = 1;
     u16 host_asid_bits = 0;       ///< 0: roots share ASID 0, and each change of root owes a flush
     u16 host_asid_first = 1;      ///< guests that share a hart must not share ASIDs: each gets a range of its own

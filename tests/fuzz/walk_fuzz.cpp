@@ -40,7 +40,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     const u8 flags = input.take<u8>();
     const ShadowOptions options{.window = {.host_mode = SatpMode::Sv57},
-                                .guest_max_mode = SatpMode::Sv57,
                                 .update_ad = (flags & 1) != 0,
                                 .svpbmt = (flags & 2) != 0,
                                 .svnapot = (flags & 4) != 0,
