@@ -54,7 +54,12 @@ struct ExitStats {
     u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
 
     /// An exit as it arrives, and then what it turned out to be.
-    void record(u64 pc, u64 scause, u64 stval) { ring[exits++ % kRing] = {pc, scause, stval, {}}; }
+    void record(u64 pc, u64 scause, u64 stval) {
+        ExitRecord& last = ring[exits++ % kRing];
+        last.pc = pc;  // one by one: GCC 12 copies the whole by bytes
+        last.scause = scause;
+        last.stval = stval;
+    }
     void tally(ExitReason reason) {
         ++count[static_cast<usize>(reason)];
         ring[(exits - 1) % kRing].reason = reason;
