@@ -15,9 +15,8 @@ using enum CsrNo;
 constexpr u64 kLcofi = irq_bit(Irq::LCOFI);
 constexpr u64 kInterrupts = irq_bit(Irq::SSI) | irq_bit(Irq::STI) | irq_bit(Irq::SEI) | kLcofi;
 constexpr u64 kUxl64 = 2ull << Sstatus::UXL.lsb;  // UXLEN is 64, unchangeably (4.1.1.1)
-constexpr u64 kView = Sstatus::SUM.mask | Sstatus::MXR.mask;
-constexpr u64 kSstatus =
-    Sstatus::SIE.mask | Sstatus::SPIE.mask | Sstatus::SPP.mask | Sstatus::VS.mask | Sstatus::FS.mask | kView;
+constexpr u64 kSstatus = Sstatus::SIE.mask | Sstatus::SPIE.mask | Sstatus::SPP.mask | Sstatus::VS.mask |
+                         Sstatus::FS.mask | Sstatus::SUM.mask | Sstatus::MXR.mask;
 constexpr u64 kSenvcfg = Senvcfg::FIOM.mask | Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask;
 
 constexpr u64 unless(bool condition, u64 bits) { return condition ? 0 : bits; }
@@ -37,21 +36,20 @@ u64 read_sstatus(const CsrContext& c, CsrNo) {
     if (((old ^ now) & (Sstatus::FS.mask | Sstatus::VS.mask)) != 0)
         now &= ~(unless(c.features.fpu, Sstatus::FS.mask) | unless(c.features.vector, Sstatus::VS.mask));
     c.hart.sstatus.raw = now;
-    if (((old ^ now) & kView) != 0) return Kind::View;
-    return (now & ~old & Sstatus::SIE.mask) != 0 ? Kind::Interrupts : Kind::None;
+    return Kind::None;
 }
 
 // sie and sip (4.1.3). The timer and external bits of sip are inputs.
 Kind write_sie(const CsrContext& c, CsrNo, u64 value) {
     c.hart.sie.raw = value & ~unless(c.features.sscofpmf, kLcofi);
-    return Kind::Interrupts;
+    return Kind::None;
 }
 
 u64 read_sip(const CsrContext& c, CsrNo) { return c.hart.sip.raw | c.lines; }
 
 Kind write_sip(const CsrContext& c, CsrNo, u64 value) {
     c.hart.sip.raw = value & ~unless(c.features.sscofpmf, kLcofi);
-    return Kind::Interrupts;
+    return Kind::None;
 }
 
 // stvec (4.1.2): a reserved mode makes the write void, as on QEMU.
@@ -63,7 +61,7 @@ Kind write_stvec(const CsrContext& c, CsrNo, u64 value) {
 
 Kind write_scounteren(const CsrContext& c, CsrNo, u64 value) {
     c.hart.scounteren.raw = value & c.features.counters;
-    return Kind::Counters;
+    return Kind::None;
 }
 
 // senvcfg (4.1.10): CBIE = 2 is reserved and leaves that field as it was.

@@ -43,18 +43,15 @@ struct Fence {
     friend constexpr bool operator==(const Fence&, const Fence&) = default;
 };
 
-/// What besides GuestHart an emulated instruction changed, for the caller to follow up.
+/// What besides GuestHart an emulated instruction changed, for the caller to follow up. What it changed in GuestHart
+/// (privilege, SUM, MXR, interrupt enables) the run loop looks at before it goes back.
 struct Effect {
     enum class Kind : u8 {
         None,
-        View,   ///< privilege, SUM or MXR changed: translate through another view (interrupts may have become enabled
-                ///< too)
         Satp,   ///< satp was written
         Fence,  ///< `fence` is to be performed
         Wait,   ///< wfi: sleep until an interrupt is pending and enabled in sie
         Timer,  ///< stimecmp was written
-        Interrupts,  ///< sie, sip or SIE were written: an interrupt may have become deliverable
-        Counters,    ///< scounteren was written
     };
 
     Kind kind = Kind::None;

@@ -21,12 +21,11 @@ Step illegal(u32 insn) { return {Outcome::illegal(insn), {}}; }
 
 Step execute_sret(GuestHart& hart) {
     const auto previous = static_cast<Priv>(hart.sstatus.get(Sstatus::SPP));
-    const auto effect = previous != hart.priv ? Effect::Kind::View : Effect::Kind::Interrupts;
     hart.priv = previous;
     hart.sstatus.set(Sstatus::SIE, hart.sstatus.get(Sstatus::SPIE));
     hart.sstatus.set(Sstatus::SPIE, 1);
     hart.sstatus.set(Sstatus::SPP, static_cast<u64>(Priv::U));
-    return {Outcome::jump(hart.sepc), {effect, {}}};
+    return {Outcome::jump(hart.sepc), {}};
 }
 
 Step execute_fence(const CsrContext& c, u32 insn) {

@@ -52,7 +52,7 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     const bool supervisor = hart.priv == Priv::S;
     if (supervisor) {
         TlbFlush flush;
-        const bool undone = guest.shadow().undo_replacement(vcpu.id, pc, flush);
+        const bool undone = guest.shadow().undo_replacement(vcpu.id, pc, static_cast<u32>(stval), flush);
         guest.platform().flush(flush);
         if (undone) return ExitReason::ShadowFill;
     }
@@ -115,6 +115,12 @@ ExitReason environment_call(Vcpu& vcpu) {
     if (hart.priv == Priv::U) {
         inject(hart, Exception{Cause::EcallFromU, 0});
         return ExitReason::UserEcall;
+    }
+    // It trapped where nothing is replaced, as far as the tables tell now. Another vCPU may have changed that since the
+    // trap: then it has to try again.
+    if (vcpu.guest->vcpus().size() > 1) {
+        const auto insn = vcpu.guest->fetch(vcpu);
+        if (insn && *insn != kEcall) return ExitReason::ShadowFill;
     }
     commit(hart, vcpu.guest->serve_sbi(vcpu));
     return ExitReason::Sbi;

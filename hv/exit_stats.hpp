@@ -42,6 +42,7 @@ struct ExitRecord {
     u64 pc = 0;
     u64 scause = 0;
     u64 stval = 0;
+    ExitReason reason{};  ///< what it turned out to be
 };
 
 /// Counts and the ring of one vCPU, written by the hart that runs it.
@@ -52,8 +53,17 @@ struct ExitStats {
     std::array<ExitRecord, kRing> ring{};
     u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
 
-    void record(u64 pc, u64 scause, u64 stval) { ring[exits++ % kRing] = {pc, scause, stval}; }
-    void tally(ExitReason reason) { ++count[static_cast<usize>(reason)]; }
+    /// An exit as it arrives, and then what it turned out to be.
+    void record(u64 pc, u64 scause, u64 stval) {
+        ExitRecord& last = ring[exits++ % kRing];
+        last.pc = pc;  // one by one: GCC 12 copies the whole by bytes
+        last.scause = scause;
+        last.stval = stval;
+    }
+    void tally(ExitReason reason) {
+        ++count[static_cast<usize>(reason)];
+        ring[(exits - 1) % kRing].reason = reason;
+    }
 };
 
 }  // namespace uc

@@ -22,7 +22,7 @@ u64 shadow_pool_size(u64 memory) {
     return align_up(std::clamp(memory / kShadowShare, kLeastShadow, kMostShadow), kPageSize);
 }
 
-// Copies of code (docs/replacing.md). A stock Linux executes privileged instructions on some 200 pages.
+// Copies of code (docs/replacing.md). A stock Linux executes privileged instructions on some 160 pages.
 constexpr u64 kCodeShare = 256;
 constexpr u64 kLeastCode = 64 * kKiB;
 constexpr u64 kMostCode = 4 * kMiB;
@@ -64,9 +64,9 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    auto* guest = new (at)
-        Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
-              {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    auto* guest =
+        new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
+                       {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
     // Whether a device tree can be made shows only in the making.
     if (auto written = guest->write_device_tree(*plan); !written) {
         give_back();
@@ -106,7 +106,6 @@ ShadowOptions Guest::shadow_options() const {
     const Features& f = features_;
     return {
         .window = environment_.window,
-        .guest_max_mode = f.max_mode,
         .vcpus = static_cast<unsigned>(vcpus_.size()),
         .host_asid_bits = environment_.host_asid_bits,
         .update_ad = f.svadu_hw,

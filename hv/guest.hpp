@@ -69,8 +69,6 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     /// Lets time-driven devices act and asks the host for the next timer interrupt they need. To be called at each
     /// timer interrupt and after each device access.
     void poll_devices();
-    /// The moment (ticks of `time`) the guest next wants to be woken for `vcpu`.
-    [[nodiscard]] u64 next_deadline(const Vcpu& vcpu) const { return vcpu.hart().stimecmp; }
     /// The guest's own translation of `gva`, with every effect it has on accessed and dirty bits.
     [[nodiscard]] std::expected<Gpa, Cause> translate(const Vcpu& vcpu, Gva gva, Access access);
     /// The instruction at pc as one word, its upper half zero when the first is a compressed one; or what fetching it

@@ -21,8 +21,9 @@ u8 translation_key(const GuestHart& hart) {
 // Chooses the shadow root again, because what it depends on has changed.
 void change_translation(Vcpu& vcpu, Platform& platform) {
     const auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
-    platform.flush(activation.flush);
     vcpu.host_satp = activation.host_satp;
+    platform.use_translation(activation.host_satp);
+    platform.flush(activation.flush);
     vcpu.translation_key = translation_key(vcpu.hart());
     vcpu.translation_stale = false;
 }
@@ -65,7 +66,7 @@ bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
 void Machine::run_vcpu(Vcpu& vcpu) {
     if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
     if (translation_changed(vcpu)) change_translation(vcpu, platform_);
-    const TrapInfo trap = platform_.run(vcpu.frame, vcpu.host_satp, handle_and_go_on);
+    const TrapInfo trap = platform_.run(vcpu.frame, handle_and_go_on);
     // The guest may just have read a byte, and made room for the next.
     if (vcpu.last_exit == ExitReason::Mmio) console_.offer_input();
     if (trap.scause.is_interrupt()) serve_interrupts();

@@ -10,20 +10,22 @@
 
 namespace uc {
 
-/// What to do about a trap. Returns whether the guest may go on at once under the same translation: its registers and
-/// sstatus apart, nothing that `enter` set up has changed.
+/// What to do about a trap. Returns whether the guest may go on at once: its registers and sstatus apart, nothing that
+/// use_translation() and run() set up has changed.
 using ExitHandler = bool (*)(VcpuFrame& frame, const TrapInfo& trap);
 
 /// One host hart. All calls concern the hart that makes them.
 class Platform : public Host {
   public:
-    /// Runs the guest in `frame` under the translation `host_satp`, and `handler` at each trap, until that says that
-    /// the guest may not just go on; returns the last trap. sstatus.FS and VS go in and come back with the frame; pc is
-    /// where it trapped.
-    virtual TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) = 0;
+    /// Makes `host_satp` the translation, for the hypervisor at once and for guests from then on. What is owed for the
+    /// change is owed afterwards: before, the hart may still walk the old tables and remember what it finds.
+    virtual void use_translation(u64 host_satp) = 0;
+    /// Runs the guest in `frame`, and `handler` at each trap, until that says that the guest may not just go on;
+    /// returns the last trap. sstatus.FS and VS go in and come back with the frame; pc is where it trapped.
+    virtual TrapInfo run(VcpuFrame& frame, ExitHandler handler) = 0;
     /// Discharges a flush that the shadow MMU owes.
     void flush(const TlbFlush& owed) {
-        if (owed.kind != TlbFlush::Kind::None) perform(owed);
+        if (!owed.empty()) perform(owed);
     }
     /// Leaves the tables of the guest that ran last for the hypervisor's own: they are about to go away.
     virtual void park() = 0;

@@ -51,8 +51,7 @@ class CodeCopies {
         return __atomic_load_n(reinterpret_cast<const u16*>(at(copy) + offset), __ATOMIC_RELAXED);
     }
 
-    /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Another hart may fetch either half first: its
-    /// owner must not trust the word of an illegal instruction that comes from a copy.
+    /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Another hart may fetch either half first.
     void replace(u32 copy, u64 offset) { std::memcpy(at(copy) + offset, &kEcall, sizeof(kEcall)); }
 
   private:

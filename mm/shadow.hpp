@@ -30,7 +30,6 @@ struct Window {
 
 struct ShadowOptions {
     Window window;
-    SatpMode guest_max_mode = SatpMode::Sv39;
     unsigned vcpus = 1;
     u16 host_asid_bits = 0;       ///< 0: roots share ASID 0, and each change of root owes a flush
     u16 host_asid_first = 1;      ///< guests that share a hart must not share ASIDs: each gets a range of its own
@@ -131,9 +130,10 @@ class Shadow {
     /// `vcpu`, a supervisor, has trapped on the instruction `insn` (four bytes) at `pc`, which was emulated: from now
     /// on it is to find an ecall there instead, if that can be done. docs/replacing.md.
     [[nodiscard]] TlbFlush replace(unsigned vcpu, Gva pc, u32 insn);
-    /// `vcpu`, a supervisor, has trapped on an illegal instruction at `pc`. True if it is not the guest's: half of an
-    /// ecall that something else was replaced by. The copy is given up then, and the guest to try again.
-    [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, TlbFlush& flush);
+    /// `vcpu`, a supervisor, has trapped on the illegal instruction `insn` (0: the hart does not tell) at `pc`. True if
+    /// it is not the guest's: half of an ecall that something else was replaced by. What holds it is given up then, and
+    /// the guest to try again.
+    [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, u32 insn, TlbFlush& flush);
     /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
     /// then what it executed is its own.
     [[nodiscard]] u32 original(unsigned vcpu, Gva pc) {
@@ -233,7 +233,10 @@ class Shadow {
     void prefill(u32 page, unsigned around);
 
     // shadow_replace.cpp: instructions replaced in copies of code.
+    /// No page holds the whole of an instruction of four bytes that begins behind this offset.
+    static constexpr u64 kLastOffset = kPageSize - sizeof(u32);
     [[nodiscard]] u32 word_at(Gpa gpa) const;
+    [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, u16 trapped, bool known, TlbFlush& flush);
     [[nodiscard, gnu::noinline]] u32 find_original(Vcpu& v, Gva pc);
     [[nodiscard]] bool is_worth_copying(u64 frame);
     void drop_copy(u64 frame, TlbFlush& flush);

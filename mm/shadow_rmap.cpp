@@ -131,15 +131,6 @@ void ShadowTables::make_copy(u64 frame) {
     });
 }
 
-bool ShadowTables::is_replaced(Gpa gpa) const {
-    const u32 copy = info(gpa.frame()).copy;
-    const auto differs = [&](Gpa at) {
-        return copies_.parcel(copy, at.page_offset()) != ram_.load_parcel(at).value_or(0);
-    };
-    const bool whole = gpa.page_offset() + sizeof(u32) <= kPageSize;
-    return differs(gpa) || (whole && differs(gpa + sizeof(u16)));
-}
-
 void ShadowTables::drop_copy(u64 frame) {
     FrameInfo& f = info(frame);
     u32 next = kNoSlot;
@@ -152,7 +143,6 @@ void ShadowTables::drop_copy(u64 frame) {
     copies_.free(f.copy);
     count_copy(frame, -1);
     f.copy = kNoCopy;
-    if (f.drops != kMostDrops) ++f.drops;
 }
 
 void ShadowTables::count_copy(u64 frame, int change) {

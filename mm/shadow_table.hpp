@@ -114,14 +114,16 @@ class ShadowTables {
     void make_copy(u64 frame);
     /// Gives up the copy of `frame`, and all leaves that show it. Owes a flush of everything.
     void drop_copy(u64 frame);
-    /// Whether a hart that executes the copy of the frame around `gpa` from there on finds other than what the guest
-    /// has.
-    [[nodiscard]] bool is_replaced(Gpa gpa) const;
+    /// What stands at `gpa`, which is even and whose frame has a copy, in that.
+    [[nodiscard]] u16 copied_parcel(Gpa gpa) const { return copies_.parcel(info(gpa.frame()).copy, gpa.page_offset()); }
     /// Puts an ecall in the place of the instruction at `gpa`, whose frame has a copy.
     void replace(Gpa gpa) { copies_.replace(info(gpa.frame()).copy, gpa.page_offset()); }
     /// Changes when a copy, or a part of some tree that may lead to one, goes away.
     [[nodiscard]] u64 copies_epoch() const { return copies_epoch_; }
-    /// How often the copy of `frame` was given up; saturates.
+    /// Remembers that the guest would not have `frame` copied: how often, up to a limit, copy_drops() tells.
+    void count_drop(u64 frame) {
+        if (u16& drops = info(frame).drops; drops != kMostDrops) ++drops;
+    }
     [[nodiscard]] u16 copy_drops(u64 frame) const { return info(frame).drops; }
 
     /// Takes write access to `frame` from all leaves. Owes a flush of everything.
@@ -164,7 +166,7 @@ class ShadowTables {
         u32 leaves = kNoSlot;  ///< chain of 4 KiB leaves that show it
         u32 pages = kNoPage;   ///< list of pages whose key has this frame
         u16 copy = kNoCopy;
-        u16 drops = 0;  ///< of copies
+        u16 drops = 0;  ///< of copies, because of the guest
     };
     struct RegionInfo {
         u32 leaves = kNoSlot;  ///< chain of superpage leaves that map it

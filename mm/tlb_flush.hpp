@@ -17,7 +17,7 @@ struct [[nodiscard]] TlbFlush {
     };
     Kind kind = Kind::None;
     bool local = true;   ///< only the hart that asked owes it; else every hart that may hold this guest's entries
-    bool fetch = false;  ///< with All: code was written as well, so fence.i too
+    bool fetch = false;  ///< code was written as well, so fence.i too
     u16 asid = 0;        ///< host ASID, for Asid
     Gva va;              ///< for Page
 
@@ -28,16 +28,24 @@ struct [[nodiscard]] TlbFlush {
     [[nodiscard]] static constexpr TlbFlush all() { return {Kind::All, false, false, 0, {}}; }
     [[nodiscard]] static constexpr TlbFlush all_and_fetch() { return {Kind::All, false, true, 0, {}}; }
 
+    [[nodiscard]] static constexpr TlbFlush local_fetch() { return {Kind::None, true, true, 0, {}}; }
+
+    /// Whether nothing is owed.
+    [[nodiscard]] constexpr bool empty() const { return kind == Kind::None && !fetch; }
     /// Makes this flush cover `other` as well.
     constexpr void merge(const TlbFlush& other) {
-        if (other.kind == Kind::None) return;
-        if (kind == Kind::None) {
+        if (other.empty()) return;
+        if (empty()) {
             *this = other;
             return;
         }
         const bool both_local = local && other.local;
         const bool either_fetch = fetch || other.fetch;
-        if (kind != other.kind || va != other.va || asid != other.asid) *this = all();
+        if (kind == Kind::None) {
+            *this = other;
+        } else if (other.kind != Kind::None && (kind != other.kind || va != other.va || asid != other.asid)) {
+            *this = all();
+        }
         local = both_local;
         fetch = either_fetch;
     }

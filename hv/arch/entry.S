@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The way into a guest and back. uc_enter_guest() looks like an ordinary call to C++: it loads the guest's registers, drops to
- * U-mode, and returns after a trap behind which the guest may not just go on. tp holds the hypervisor's hart. sscratch holds the VcpuFrame while a guest runs and zero while the hypervisor
- * does, so one vector tells a guest's trap from our own. */
+ * U-mode, and returns after a trap behind which the guest may not just go on. tp holds the hypervisor's hart. sscratch holds
+ * the VcpuFrame while a guest runs and zero while the hypervisor does, so one vector tells a guest's trap from our own. */
 #include "hv/arch/frame_offsets.h"
 
 #define CALLEE_SAVED_BYTES 112

@@ -87,7 +87,8 @@ HartAbilities probe_hart(bool named_sstc) {
 void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp) {
     abilities_ = abilities;
     host_satp_ = satp_ = host_satp;
-    change_privilege(GuestHart{});
+    csr_write<CsrNo::scounteren>(scounteren_);
+    if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(senvcfg_);
     sbi_time_ = sbi_time;
     timebase_hz_ = timebase_hz;
     arm(~0ull);
@@ -103,28 +104,25 @@ void Hart::route_terminal(const PlicContext& plic, unsigned source, Terminal& te
 void Hart::start() { csr_write<CsrNo::sie>(kOurInterrupts); }
 
 // A guest's kernel has the counters and cache operations that firmware grants us; its user what the kernel grants. What
-// the kernel writes to these CSRs takes effect when it returns to its user, so looking at each change of privilege is
-// enough.
-void Hart::change_privilege(const GuestHart& hart) {
+// the kernel writes to these CSRs takes effect when it returns to its user, which leads through here.
+void Hart::load_user_rights(const GuestHart& hart) {
     const bool user = hart.priv == Priv::U;
     Senvcfg senvcfg{{user ? hart.senvcfg.raw : Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask}};
     // cbo.inval must not uncover what memory held before it was zeroed for this guest: it flushes instead.
     if (senvcfg.get(Senvcfg::CBIE) != 0) senvcfg.set(Senvcfg::CBIE, 1);
-    privilege_ = hart.priv;
-    csr_write<CsrNo::scounteren>(user ? hart.scounteren.raw : kAllCounters);
-    if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(senvcfg.raw);
+    const u64 scounteren = user ? hart.scounteren.raw : kAllCounters;
+    if (scounteren != scounteren_) csr_write<CsrNo::scounteren>(scounteren_ = scounteren);
+    if (abilities_.envcfg && senvcfg.raw != senvcfg_) csr_write<CsrNo::senvcfg>(senvcfg_ = senvcfg.raw);
+}
+
+void Hart::use_translation(u64 host_satp) {
+    if (host_satp != satp_) csr_write<CsrNo::satp>(satp_ = host_satp);
 }
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
-TrapInfo Hart::run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) {
-    GuestHart& hart = frame.hart;
-    if (host_satp != satp_) [[unlikely]] {
-        satp_ = host_satp;
-        csr_write<CsrNo::satp>(host_satp);
-    }
-    if (hart.priv != privilege_) [[unlikely]]
-        change_privilege(hart);
-    load_extension_state(hart);
+TrapInfo Hart::run(VcpuFrame& frame, ExitHandler handler) {
+    load_user_rights(frame.hart);
+    load_extension_state(frame.hart);
     handler_ = handler;
     set_this_hart(*this);
     uc_enter_guest(&frame);
@@ -158,14 +156,12 @@ extern "C" [[gnu::visibility("hidden")]] bool uc_after_trap(VcpuFrame* frame) { 
 
 void Hart::perform(const TlbFlush& flush) {
     switch (flush.kind) {
-        case TlbFlush::Kind::None: return;
-        case TlbFlush::Kind::Page: return sfence_page(flush.va.raw);
-        case TlbFlush::Kind::Asid: return sfence_asid(flush.asid);
-        case TlbFlush::Kind::All:
-            sfence_all();
-            if (flush.fetch) arch::fence_i();
-            return;
+        case TlbFlush::Kind::None: break;
+        case TlbFlush::Kind::Page: sfence_page(flush.va.raw); break;
+        case TlbFlush::Kind::Asid: sfence_asid(flush.asid); break;
+        case TlbFlush::Kind::All: sfence_all(); break;
     }
+    if (flush.fetch) arch::fence_i();
 }
 
 void Hart::park() {

@@ -33,7 +33,8 @@ class Hart final : public Platform {
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
-    TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) override;
+    void use_translation(u64 host_satp) override;
+    TrapInfo run(VcpuFrame& frame, ExitHandler handler) override;
     /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
     [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
@@ -53,7 +54,7 @@ class Hart final : public Platform {
   private:
     void perform(const TlbFlush& flush) override;
     void load_extension_state(const GuestHart& hart);
-    void change_privilege(const GuestHart& hart);
+    void load_user_rights(const GuestHart& hart);
     void arm(u64 deadline);
 
     HartAbilities abilities_;
@@ -66,9 +67,10 @@ class Hart final : public Platform {
     TrapInfo trap_;                  ///< the last one
     u64 armed_ = ~0ull;              ///< the deadline the hardware has
     u64 host_satp_ = 0;
-    u64 satp_ = 0;              ///< last written
-    u64 extension_state_ = 0;   ///< FS and VS as the hart has them
-    Priv privilege_ = Priv::S;  ///< of the guest that scounteren and senvcfg are set for
+    u64 satp_ = 0;             ///< last written
+    u64 extension_state_ = 0;  ///< FS and VS as the hart has them
+    u64 scounteren_ = ~0u;     ///< last written, as the next
+    u64 senvcfg_ = 0;
 };
 
 /// The machine's goldfish RTC.

@@ -14,6 +14,8 @@ void power_off(bool failure) {
     if (power.console != nullptr) power.console->drain();
     if (failure && power.test_device.raw != 0) {
         *reinterpret_cast<volatile u32*>(power.test_device.raw) = kFail | kExitCode << 16;
+        // The hart may run on for a moment. Another request, through firmware, would take this one's place.
+        for (;;) wait_for_interrupt();
     }
     sbi_system_reset(sbi::srst::Shutdown, failure ? sbi::srst::SystemFailure : sbi::srst::None);
 }

@@ -142,7 +142,7 @@ class WildGuest {
     void place_insn(const GuestHart& hart, u32 insn) {
         const auto at = guest_.translate(guest_.vcpus()[0], Gva{hart.pc}, Access::Fetch);
         if (!at || !guest_.ram().store(*at, insn)) return;
-        guest_.shadow().memory_written(*at, sizeof insn);  // it may be a table
+        static_cast<void>(guest_.shadow().memory_written(*at, sizeof insn));  // it may be a table
     }
 
     void sleep() {

@@ -51,19 +51,21 @@ class FakePlatform final : public Platform {
     unsigned waits = 0;
     unsigned fences_i = 0;
 
+    u64 host_satp = 0;
     u64 now = 1000;
     u64 deadline = ~0ull;
     u64 pending = 0;  ///< SSI and SEI; the timer's follows from `deadline`
     std::array<u64, 32> f{};
     std::map<CsrNo, u64> csrs;  ///< counters and the CSRs of F and V
 
-    TrapInfo run(VcpuFrame& frame, u64 host_satp, ExitHandler handler) override {
+    void use_translation(u64 satp) override { host_satp = satp; }
+    TrapInfo run(VcpuFrame& frame, ExitHandler handler) override {
         TrapInfo trap;
-        do trap = enter(frame, host_satp);
+        do trap = enter(frame);
         while (handler(frame, trap));
         return trap;
     }
-    TrapInfo enter(VcpuFrame& frame, u64 host_satp) {
+    TrapInfo enter(VcpuFrame& frame) {
         entries.push_back({frame.hart, host_satp});
         if (script.empty()) {
             ADD_FAILURE() << "the guest is entered once more than the script says";

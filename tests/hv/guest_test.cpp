@@ -189,7 +189,8 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     constexpr Gpa kAlarmArmed = kGuestRtc + 0x18, kAlarm = kGuestRtc + 0x08, kClock = kGuestRtc;
 
     // A life: memory, registers, devices, a second vCPU, interrupts and shadow tables.
-    ASSERT_TRUE(guest.ram().store<u64>(TestMachine::kEntry, 0));
+    constexpr Gpa kMark = TestMachine::kEntry + 0x800;
+    ASSERT_TRUE(guest.ram().store<u64>(kMark, 0));
     vcpu.hart().x.fill(1);
     vcpu.hart().sscratch = 1;
     vcpu.hart().sie.raw = vcpu.hart().sip.raw = irq_bit(Irq::SSI);

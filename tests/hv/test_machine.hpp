@@ -96,7 +96,13 @@ class TestMachine {
     Bytes kernel() const { return kernel_; }
 
   private:
-    std::vector<std::byte> kernel_ = std::vector<std::byte>(4096, std::byte{0x13});
+    /// Nothing but ecalls.
+    static std::vector<std::byte> ecalls() {
+        std::vector<std::byte> code(4096);
+        for (usize at = 0; at < code.size(); at += sizeof kEcall) std::memcpy(&code[at], &kEcall, sizeof kEcall);
+        return code;
+    }
+    std::vector<std::byte> kernel_ = ecalls();
     Pte window_{{Pte::V.mask | Pte::R.mask | Pte::A.mask | Pte::G.mask}};
     std::list<GuestConfig> configs_;
 };

@@ -62,7 +62,7 @@ void FakeMachine::apply(unsigned vcpu, const TlbFlush& flush) {
 void FakeMachine::activate(unsigned vcpu, const Shadow::View& view) {
     const auto activation = shadow_->activate(vcpu, view);
     last_flush = activation.flush;
-    tlbs_[vcpu].satp = activation.host_satp;
+    tlbs_[vcpu].satp = activation.host_satp;  // and only then the flush, as the run loop does
     apply(vcpu, activation.flush);
     const Satp satp{{activation.host_satp}};
     const std::byte* root = pool_->frame(pool_->index(Hpa{satp.get(Satp::PPN) << kPageShift}));

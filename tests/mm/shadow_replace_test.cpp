@@ -253,6 +253,55 @@ TEST_F(ShadowReplaceTest, CodeAndDataOnOnePageAreLeftAloneAfterAWhile) {
     EXPECT_LT(stats().copies, kRounds / 20);
 }
 
+TEST_F(ShadowReplaceTest, AnEcallThatEndsOnAnotherPageIsTheGuests) {
+    start(config());
+    trap(kText + kOffset);
+    put(kCode + kPageSize - 2, 0x1020'0073);  // behind the page lies half an sret, but not in this address space
+    EXPECT_EQ(fetch(kText + kOffset), kEcall);
+    EXPECT_EQ(original(kText + kPageSize - 2), kEcall);
+}
+
+TEST_F(ShadowReplaceTest, HalfAnEcallIsUndone) {
+    start(config());
+    trap(kText + kOffset);
+    TlbFlush flush;
+    EXPECT_EQ(fetch(kText + kOffset), kEcall);
+    EXPECT_FALSE(machine_->shadow().undo_replacement(0, kText + kOffset + 8, 0x1234'5677, flush))
+        << "it is the guest's";
+    EXPECT_FALSE(machine_->shadow().undo_replacement(0, kText + kOffset, kInsn, flush))
+        << "the hart had fetched it before it was replaced";
+    EXPECT_TRUE(flush.empty());
+    EXPECT_EQ(stats().copy_drops, 0);
+    EXPECT_TRUE(machine_->shadow().undo_replacement(0, kText + kOffset + 2, 0, flush));
+    EXPECT_EQ(flush, TlbFlush::all());
+    machine_->apply(0, flush);
+    EXPECT_EQ(fetch(kText + kOffset), kInsn);
+}
+
+TEST_F(ShadowReplaceTest, AnInstructionWhoseEndIsHalfAnEcallIsUndone) {
+    start(config());
+    constexpr Gpa kNext = kCode + 7 * kPageSize;
+    map(kText + kPageSize, kNext, kKernel);
+    put(kNext, kInsn);
+    trap(kText + kPageSize);
+    put(kCode + kPageSize - 2, 0x0000'0073);
+    EXPECT_EQ(fetch(kText + kPageSize - 2) & 0xffff, 0x73u);
+    TlbFlush flush;
+    EXPECT_TRUE(machine_->shadow().undo_replacement(0, kText + kPageSize - 2, 0x0073'0073, flush));
+    EXPECT_EQ(stats().copy_drops, 1);
+}
+
+TEST_F(ShadowReplaceTest, MakingRoomIsNotHeldAgainstAPage) {
+    start(config());
+    for (unsigned i = 0; i < 200; ++i) {
+        const Gva va{0x10'0000 + i % (kCopies + 1) * kPageSize};
+        put(kRam + 0x1'0000 + i % (kCopies + 1) * kPageSize, kInsn);
+        map(va, kRam + 0x1'0000 + i % (kCopies + 1) * kPageSize, kKernel);
+        trap(va);
+        EXPECT_EQ(fetch(va), kEcall) << i;
+    }
+}
+
 TEST_F(ShadowReplaceTest, WhatCannotBeReplacedIsNot) {
     start(config());
     trap(kText + kPageSize - 2);              // half of it is on the next page

@@ -142,7 +142,8 @@ class Exits(Command):
             record = ring[number % size]
             cause = u64(record["scause"])
             name = IRQS.get(cause & 0xFF, "?") if cause >> 63 else REASONS.get(cause, "?")
-            print(f"{number:>10}  pc {u64(record['pc']):#018x}  {name:<20} stval {u64(record['stval']):#x}")
+            reason = str(record["reason"]).rsplit("::", 1)[-1]
+            print(f"{number:>10}  pc {u64(record['pc']):#018x}  {name:<20} {reason:<14} stval {u64(record['stval']):#x}")
 
 
 def guest_memory(guest_value):
