@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// Which vCPU runs on which hart.
+//
+// Guests that name harts get these for themselves: such harts are reserved, and floating vCPUs share the others. Where
+// several vCPUs share harts, each has a virtual time, the ticks it has run, and the one that is least ahead runs for a
+// slice. Who has slept is placed a little behind the others when it wakes, so it soon runs, but not as far behind as
+// its sleep was long. All is decided by looking at every vCPU: there are tens of them, and decisions come with slices
+// and wake-ups, not with exits.
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "hv/spin_lock.hpp"
+#include "isa/types.hpp"
+
+namespace uc {
+
+struct Vcpu;
+
+/// A set of host harts by their number in the hypervisor (not their hart id): bit n is hart n.
+using HartSet = u32;
+inline constexpr unsigned kMaxHarts = 32;
+
+[[nodiscard]] constexpr HartSet hart_bit(unsigned hart) { return HartSet{1} << hart; }
+
+/// What the scheduler keeps about one vCPU; lives in it. Only the scheduler looks inside.
+class SchedEntity {
+  public:
+    explicit constexpr SchedEntity(Vcpu* vcpu = nullptr) : vcpu_(vcpu) {}
+    SchedEntity(const SchedEntity&) = delete;
+    SchedEntity& operator=(const SchedEntity&) = delete;
+    /// Whose it is, as it was constructed.
+    [[nodiscard]] Vcpu* vcpu() const { return vcpu_; }
+
+  private:
+    friend class Scheduler;
+    enum class State : u8 { Blocked, Ready, Running };
+    static constexpr u8 kNone = 0xff;
+
+    Vcpu* vcpu_;
+    SchedEntity* next_ = nullptr;
+    HartSet affinity_ = 0;  ///< 0: floating
+    State state_ = State::Blocked;
+    bool wake_pending_ = false;  ///< woken while it ran: its next block() fails
+    bool fresh_ = false;         ///< has not run since it woke
+    u8 hart_ = 0;                ///< it runs there, or ran last
+    u8 promised_ = kNone;        ///< Ready, and this hart was kicked for it
+    u64 virtual_time_ = 0;       ///< ticks
+    u64 alarm_ = 0;              ///< Blocked: wakes by itself then
+};
+
+/// What a hart does next.
+struct Pick {
+    SchedEntity* entity = nullptr;  ///< null: nothing, the hart may sleep
+    u64 until = 0;                  ///< the hart must be interrupted then, and ask again
+    HartSet kick = 0;               ///< these harts must ask again at once: they get an IPI
+};
+
+class Scheduler {
+  public:
+    static constexpr u64 kNever = ~u64{0};
+
+    /// `harts`: those that will ask for work. `slice`: ticks that a vCPU runs while others wait, at least 64; when many
+    /// share the harts it is less, down to a tenth, so that the shares of a second stay equal.
+    Scheduler(HartSet harts, u64 slice) : all_(harts), slice_(slice) {}
+
+    // Each of these takes the moment `now` (ticks of the machine's time). What returns a HartSet names harts to be sent
+    // an IPI; the caller's own may be among them.
+
+    /// Takes over `entity`, Blocked. `affinity` pins it to these harts and reserves them; 0: it floats. Nothing, and no
+    /// change, when that would leave it or any floating one without a hart.
+    [[nodiscard]] std::optional<HartSet> add(SchedEntity& entity, HartSet affinity, u64 now);
+    /// Forgets `entity`. Nothing, and no change, while it runs.
+    [[nodiscard]] std::optional<HartSet> remove(SchedEntity& entity, u64 now);
+
+    /// Decides what `hart` runs; what it ran so far may then run elsewhere at once, so all its state must be in memory
+    /// already. To be asked when must_switch() says so, after block() or yield(), and after an idle hart was woken.
+    [[nodiscard]] Pick pick(unsigned hart, u64 now);
+    /// Whether `hart` has to pick again: its slice is over, or it was kicked for someone. Takes no lock.
+    [[nodiscard]] bool must_switch(unsigned hart, u64 now) const {
+        return harts_[hart].resched.load(std::memory_order_acquire) != 0 || now >= harts_[hart].until;
+    }
+    /// The entity that runs on `hart` lets another go first, if there is one; pick() must follow.
+    void yield(unsigned hart, u64 now);
+    /// The running `entity` blocks until wake(), or until `alarm`; pick() must follow. False when wake() came since it
+    /// began to run: then it still runs, and has to look again for what it waits for.
+    [[nodiscard]] bool block(SchedEntity& entity, u64 now, u64 alarm = kNever);
+    /// Makes a Blocked entity Ready; one that runs will not block next; one that is Ready already stays so.
+    [[nodiscard]] HartSet wake(SchedEntity& entity, u64 now);
+
+  private:
+    struct alignas(64) Hart {
+        SchedEntity* current = nullptr;
+        SchedEntity* yielded = nullptr;  ///< passed over at the next pick, if possible
+        u64 since = 0;                   ///< up to then current's time is counted
+        u64 clock = 0;                   ///< virtual time of this hart: follows what runs here, never goes back
+        u64 until = 0;
+        bool endless = false;  ///< current's slice has no end
+        std::atomic<u32> resched{0};
+    };
+
+    [[nodiscard]] HartSet allowed(const SchedEntity& entity) const;
+    [[nodiscard]] bool may_run(const SchedEntity& entity, unsigned hart) const {
+        return (allowed(entity) >> hart & 1) != 0;
+    }
+    [[nodiscard]] bool admits(HartSet affinity) const;
+    [[nodiscard]] HartSet reserve(u64 now);
+    void charge(u64 now);
+    void limit_leads();
+    void give_up(unsigned hart, SchedEntity::State state);
+    void make_ready(SchedEntity& entity);
+    void wake_expired(u64 now);
+    void forget_promises(unsigned hart);
+    [[nodiscard]] u64 least_rival(const SchedEntity& entity, u64 none) const;
+    [[nodiscard]] SchedEntity* choose(unsigned hart) const;
+    void start(unsigned hart, SchedEntity& entity, u64 now);
+    [[nodiscard]] HartSet offer(SchedEntity& entity);
+    [[nodiscard]] HartSet offer_all();
+    [[nodiscard]] std::optional<unsigned> victim(const SchedEntity& entity) const;
+    [[nodiscard]] u64 slice_for(const SchedEntity& entity) const;
+    [[nodiscard]] bool shared(unsigned hart) const;
+    [[nodiscard]] u64 end_of_slice(unsigned hart, u64 now) const;
+    [[nodiscard]] u64 first_alarm(unsigned hart) const;
+
+    SpinLock lock_{LockRank::Scheduler};
+    HartSet all_;
+    HartSet reserved_ = 0;
+    HartSet idle_ = 0;  ///< found nothing when they last asked, and have not been kicked since
+    u64 slice_;
+    SchedEntity* first_ = nullptr;
+    std::array<Hart, kMaxHarts> harts_{};
+};
+
+}  // namespace uc

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+#include "hv/scheduler.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/hv/lock_check.hpp"
+
+namespace uc {
+namespace {
+
+constexpr u64 kSlice = 1000;
+constexpr u64 kNever = Scheduler::kNever;
+
+struct SchedulerTest : testing::Test {
+    test::CheckLocks check;
+    SchedEntity a, b, c, d;
+    u64 now = 0;
+
+    static void add(Scheduler& s, SchedEntity& e, HartSet affinity = 0, u64 at = 0) {
+        ASSERT_TRUE(s.add(e, affinity, at).has_value());
+    }
+    // Adds all as floating and makes them ready.
+    template <class... E>
+    void begin(Scheduler& s, E&... entities) {
+        (add(s, entities), ...);
+        ((void)s.wake(entities, now), ...);
+    }
+};
+
+TEST_F(SchedulerTest, AHartWithoutWorkWaitsForever) {
+    Scheduler s(0b1, kSlice);
+    EXPECT_TRUE(s.must_switch(0, 0)) << "it has not asked yet";
+    const Pick pick = s.pick(0, 5);
+    EXPECT_EQ(pick.entity, nullptr);
+    EXPECT_EQ(pick.until, kNever);
+    EXPECT_EQ(pick.kick, 0u);
+    EXPECT_FALSE(s.must_switch(0, kNever - 1));
+}
+
+TEST_F(SchedulerTest, KnowsWhoseAnEntityIs) {
+    Vcpu* const vcpu = reinterpret_cast<Vcpu*>(&now);
+    EXPECT_EQ(SchedEntity(vcpu).vcpu(), vcpu);
+}
+
+TEST_F(SchedulerTest, TwoTakeTurnsOnOneHart) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    SchedEntity* last = nullptr;
+    for (int i = 0; i < 10; ++i) {
+        const Pick pick = s.pick(0, now);
+        ASSERT_NE(pick.entity, nullptr);
+        EXPECT_NE(pick.entity, last);
+        EXPECT_EQ(pick.until, now + kSlice);
+        EXPECT_FALSE(s.must_switch(0, pick.until - 1));
+        EXPECT_TRUE(s.must_switch(0, pick.until));
+        last = pick.entity;
+        now = pick.until;
+    }
+}
+
+TEST_F(SchedulerTest, SlicesShrinkWhereManyShare) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b, c, d);
+    EXPECT_EQ(s.pick(0, 0).until, kSlice / 2);
+}
+
+TEST_F(SchedulerTest, WhoIsAloneIsNotInterrupted) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a);
+    EXPECT_EQ(s.pick(0, 0).until, kNever);
+    EXPECT_EQ(s.add(b, 0, 10), HartSet{0b1}) << "now it may have to share";
+    EXPECT_TRUE(s.must_switch(0, 10));
+    EXPECT_EQ(s.pick(0, 10).entity, &a);
+    EXPECT_FALSE(s.must_switch(0, 10));
+    EXPECT_TRUE(s.must_switch(0, 10 + kSlice));
+}
+
+TEST_F(SchedulerTest, PinnedGuestsHaveHartsOfTheirOwn) {
+    Scheduler s(0b11, kSlice);
+    add(s, a, 0b10);
+    add(s, b);
+    EXPECT_EQ(s.wake(a, 0), 0u);
+    EXPECT_EQ(s.wake(b, 0), 0u);
+    EXPECT_EQ(s.pick(1, 0).entity, &a);
+    EXPECT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_TRUE(s.block(a, 5));
+    EXPECT_EQ(s.pick(1, 5).entity, nullptr);
+    EXPECT_EQ(s.wake(a, 6), HartSet{0b10});
+}
+
+TEST_F(SchedulerTest, NobodyIsLeftWithoutAHart) {
+    Scheduler s(0b11, kSlice);
+    EXPECT_FALSE(s.add(a, 0b100, 0).has_value()) << "no such hart";
+    add(s, a, 0b01);
+    add(s, b);
+    EXPECT_FALSE(s.add(c, 0b110, 0).has_value()) << "b would have none";
+    EXPECT_TRUE(s.remove(b, 0).has_value());
+    add(s, c, 0b10);
+    EXPECT_FALSE(s.add(b, 0, 0).has_value()) << "all are reserved";
+    add(s, b, 0b11);
+}
+
+TEST_F(SchedulerTest, AReservationSendsFloatingOnesAway) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    EXPECT_EQ(s.add(c, 0b10, 10), HartSet{0b10});
+    EXPECT_TRUE(s.must_switch(1, 10));
+    EXPECT_FALSE(s.must_switch(0, 10));
+    EXPECT_EQ(s.pick(1, 11).entity, nullptr);
+    EXPECT_EQ(s.wake(c, 12), HartSet{0b10});
+    EXPECT_EQ(s.pick(1, 13).entity, &c);
+    EXPECT_EQ(s.pick(0, kSlice).entity, &a);
+}
+
+TEST_F(SchedulerTest, ARemovedReservationGivesItsHartsBack) {
+    Scheduler s(0b11, kSlice);
+    add(s, c, 0b10);
+    begin(s, a, b);
+    ASSERT_NE(s.pick(0, 0).entity, nullptr);
+    ASSERT_EQ(s.pick(1, 0).entity, nullptr);
+    EXPECT_EQ(s.remove(c, 1), HartSet{0b10});
+    EXPECT_NE(s.pick(1, 2).entity, nullptr);
+}
+
+TEST_F(SchedulerTest, WhatRunsIsNotRemoved) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    EXPECT_FALSE(s.remove(b, 1).has_value());
+    EXPECT_TRUE(s.remove(a, 1).has_value()) << "ready";
+    EXPECT_TRUE(s.block(b, 2));
+    EXPECT_TRUE(s.remove(b, 2).has_value()) << "blocked";
+    EXPECT_EQ(s.pick(0, 3).entity, nullptr);
+}
+
+TEST_F(SchedulerTest, WakingKicksAnIdleHartFirstTheOneItRanOn) {
+    Scheduler s(0b111, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(2, 0).entity, &b);
+    ASSERT_TRUE(s.block(b, 1));
+    ASSERT_EQ(s.pick(2, 1).entity, &a);
+    ASSERT_TRUE(s.block(a, 2));
+    for (unsigned hart = 0; hart < 3; ++hart) ASSERT_EQ(s.pick(hart, 3).entity, nullptr);
+    EXPECT_EQ(s.wake(a, 4), HartSet{0b100});
+    EXPECT_EQ(s.wake(a, 4), 0u) << "ready already";
+    EXPECT_EQ(s.wake(b, 4), HartSet{0b001}) << "the other is taken";
+    EXPECT_TRUE(s.must_switch(0, 4));
+    EXPECT_NE(s.pick(0, 5).entity, nullptr);
+    EXPECT_NE(s.pick(2, 5).entity, nullptr);
+    EXPECT_EQ(s.pick(1, 5).entity, nullptr);
+}
+
+TEST_F(SchedulerTest, WakingInterruptsWhoIsFurthestAhead) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a, b, c);
+    ASSERT_EQ(s.pick(0, 0).entity, &c);
+    ASSERT_TRUE(s.block(c, 0));
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_EQ(s.pick(1, 200).entity, &a);
+    EXPECT_EQ(s.wake(c, 700), HartSet{0b01}) << "b has run longer";
+    EXPECT_TRUE(s.must_switch(0, 700));
+    EXPECT_EQ(s.pick(0, 700).entity, &c);
+    EXPECT_FALSE(s.must_switch(1, 700));
+}
+
+TEST_F(SchedulerTest, WakingInterruptsNobodyWhoIsHardlyAhead) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_TRUE(s.block(b, kSlice));
+    const Pick pick = s.pick(0, kSlice);
+    ASSERT_EQ(pick.entity, &a);
+    EXPECT_EQ(s.wake(b, kSlice + 100), 0u);
+    EXPECT_FALSE(s.must_switch(0, kSlice + 100));
+    EXPECT_EQ(s.pick(0, pick.until).entity, &b);
+}
+
+TEST_F(SchedulerTest, AWakeThatComesBeforeTheBlockIsNotLost) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a);
+    ASSERT_EQ(s.pick(0, 0).entity, &a);
+    EXPECT_EQ(s.wake(a, 1), 0u);
+    EXPECT_FALSE(s.block(a, 2));
+    EXPECT_TRUE(s.block(a, 3)) << "it counts once";
+    EXPECT_EQ(s.pick(0, 3).entity, nullptr);
+}
+
+TEST_F(SchedulerTest, AnAlarmWakes) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    ASSERT_TRUE(s.block(b, 10, 500));
+    Pick pick = s.pick(0, 10);
+    EXPECT_EQ(pick.entity, nullptr);
+    EXPECT_EQ(pick.until, 500u);
+    EXPECT_FALSE(s.must_switch(0, 499));
+    EXPECT_TRUE(s.must_switch(0, 500));
+    pick = s.pick(0, 500);
+    EXPECT_EQ(pick.entity, &b);
+    ASSERT_TRUE(s.block(b, 600, 900));
+    EXPECT_EQ(s.wake(b, 700), HartSet{0b10}) << "a is ahead";
+    EXPECT_EQ(s.pick(0, 700).entity, &b);
+    ASSERT_TRUE(s.block(b, 800));
+    EXPECT_EQ(s.pick(0, 800).until, kNever) << "the alarm went with the wake";
+}
+
+TEST_F(SchedulerTest, AnAlarmMayWakeOnAnotherHart) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a, b, c);
+    ASSERT_EQ(s.pick(0, 0).entity, &c);
+    ASSERT_TRUE(s.block(c, 0, 100));
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    ASSERT_TRUE(s.block(a, 50));
+    ASSERT_EQ(s.pick(1, 50).entity, nullptr);
+    const Pick pick = s.pick(0, 100);
+    EXPECT_EQ(pick.entity, &c);
+    EXPECT_EQ(pick.kick, HartSet{0b10}) << "for b, which had to make room";
+    EXPECT_EQ(s.pick(1, 101).entity, &b);
+}
+
+TEST_F(SchedulerTest, YieldingLetsAnotherGoFirst) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    s.yield(0, 1);
+    EXPECT_EQ(s.pick(0, 1).entity, &a);
+    ASSERT_TRUE(s.block(a, 100));
+    EXPECT_EQ(s.pick(0, 100).entity, &b);
+    s.yield(0, 110);
+    EXPECT_EQ(s.pick(0, 110).entity, &b) << "there is nobody else";
+}
+
+TEST_F(SchedulerTest, WhatIsLeftOverGoesToAnIdleHart) {
+    Scheduler s(0b111, kSlice);
+    add(s, a, 0b011);
+    add(s, b, 0b010);
+    ASSERT_EQ(s.pick(0, 0).entity, nullptr);
+    ASSERT_EQ(s.pick(1, 0).entity, nullptr);
+    EXPECT_EQ(s.wake(a, 0), HartSet{0b001});
+    EXPECT_EQ(s.wake(b, 0), HartSet{0b010});
+    // Hart 1 is first, and takes what hart 0 was to have; b comes to its turn, and a has a hart to go to.
+    const Pick first = s.pick(1, 0);
+    ASSERT_NE(first.entity, nullptr);
+    static_cast<void>(s.pick(0, 0));
+    const Pick next = s.pick(1, kSlice);
+    EXPECT_EQ(next.entity, &b);
+    EXPECT_EQ(first.entity == &a ? next.kick : 0u, first.entity == &a ? HartSet{0b001} : 0u);
+}
+
+TEST_F(SchedulerTest, AHartGivenBackBringsNoTimeWithIt) {
+    Scheduler s(0b11, kSlice);
+    add(s, d, 0b10);
+    EXPECT_EQ(s.wake(d, 0), 0u);
+    ASSERT_EQ(s.pick(1, 0).entity, &d);
+    begin(s, a, b);
+    add(s, c);
+    for (; now < 100 * kSlice; now += kSlice) ASSERT_NE(s.pick(0, now).entity, nullptr);
+    ASSERT_TRUE(s.block(d, now)) << "it had a hart alone, a and b half of one each";
+    ASSERT_EQ(s.pick(1, now).entity, nullptr);
+    ASSERT_TRUE(s.remove(d, now).has_value());
+    ASSERT_NE(s.pick(0, now).entity, nullptr);
+    ASSERT_NE(s.pick(1, now).entity, nullptr);
+    EXPECT_NE(s.wake(c, now), 0u);
+}
+
+TEST_F(SchedulerTest, WhoHasToLeaveAHartLeavesNoTimeThere) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a, b);
+    for (; now < 100 * kSlice; now += kSlice) {
+        ASSERT_NE(s.pick(0, now).entity, nullptr);
+        ASSERT_NE(s.pick(1, now).entity, nullptr);
+    }
+    add(s, c, 0b10, now);
+    add(s, d, 0b10, now);
+    EXPECT_EQ(s.wake(c, now), 0u) << "the hart was kicked before";
+    ASSERT_NE(s.pick(0, now + 1).entity, nullptr);
+    ASSERT_EQ(s.pick(1, now + 2).entity, &c);
+    EXPECT_EQ(s.wake(d, now + 3), 0u);
+    EXPECT_EQ(s.pick(1, now + 2 + kSlice).entity, &d);
+}
+
+TEST_F(SchedulerTest, LongSoloTimeIsNotPaidBack) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    ASSERT_EQ(s.pick(0, 0).entity, &b);
+    ASSERT_TRUE(s.block(b, 0));
+    ASSERT_EQ(s.pick(0, 0).entity, &a);
+    now = 1'000'000;
+    ASSERT_TRUE(s.block(a, now));
+    ASSERT_EQ(s.pick(0, now).entity, nullptr);
+    EXPECT_EQ(s.wake(b, now), HartSet{0b1});
+    ASSERT_EQ(s.pick(0, now).entity, &b);
+    EXPECT_EQ(s.wake(a, now), 0u);
+    EXPECT_EQ(s.pick(0, now + kSlice).entity, &b) << "it had a little credit";
+    EXPECT_EQ(s.pick(0, now + 2 * kSlice).entity, &a);
+}
+
+}  // namespace
+}  // namespace uc
