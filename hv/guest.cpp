@@ -40,7 +40,8 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     const u64 metadata_size = Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize),
                                                     config.vcpus, static_cast<u32>(copies_size / kPageSize));
     const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
-    const u64 rest_size = align_up(sizeof(Guest) + vcpus_size + metadata_size, kPageSize);
+    const u64 vectors_size = kVectorRegisters * environment.vlenb * config.vcpus;
+    const u64 rest_size = align_up(sizeof(Guest) + vcpus_size + metadata_size + vectors_size, kPageSize);
 
     const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
     const auto pool = ram ? memory.allocate(pool_size + copies_size, kPageSize) : std::nullopt;
@@ -61,12 +62,13 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     // Whatever was there before is nobody's business any more.
     std::memset(memory.pointer(*ram), 0, config.memory);
     std::byte* at = memory.pointer(*rest);
+    std::memset(at + sizeof(Guest) + vcpus_size + metadata_size, 0, vectors_size);
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    auto* guest =
-        new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size}, {*pool + pool_size, copies_size},
-                       {at + sizeof(Guest) + vcpus_size, metadata_size}, {vcpus, config.vcpus});
+    auto* guest = new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
+                                 {*pool + pool_size, copies_size}, {at + sizeof(Guest) + vcpus_size, metadata_size},
+                                 {vcpus, config.vcpus}, at + sizeof(Guest) + vcpus_size + metadata_size);
     // Whether a device tree can be made shows only in the making.
     if (auto written = guest->write_device_tree(*plan); !written) {
         give_back();
@@ -76,7 +78,7 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
 }
 
 Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
-             HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus)
+             HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors)
     : config_(config),
       environment_(environment),
       features_(environment.features),
@@ -92,7 +94,14 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
     for (unsigned i = 0; i < vcpus_.size(); ++i) {
         vcpus_[i].guest = this;
         vcpus_[i].id = i;
+        const u64 size = kVectorRegisters * environment.vlenb;
+        vcpus_[i].frame.vector.v = size == 0 ? nullptr : vectors + i * size;
     }
+    // Guests that share harts must not share ASIDs. 0 is the hypervisor's own.
+    const u64 share = ((1ull << environment.host_asid_bits) - 1) / environment.guests;
+    const u64 index = environment.created++ % environment.guests;
+    asid_first_ = static_cast<u16>(1 + index * share);
+    asid_last_ = static_cast<u16>((index + 1) * share);
     bool placed = bus_.add(kGuestSyscon, Syscon::kSize, syscon_) && bus_.add(kGuestPlic, Plic::kSize, plic_) &&
                   bus_.add(kGuestUart, Uart16550::kSize, uart_);
     if (environment.wall_clock != nullptr) {
@@ -108,6 +117,8 @@ ShadowOptions Guest::shadow_options() const {
         .window = environment_.window,
         .vcpus = static_cast<unsigned>(vcpus_.size()),
         .host_asid_bits = environment_.host_asid_bits,
+        .host_asid_first = asid_first_,
+        .host_asid_last = asid_last_,
         .update_ad = f.svadu_hw,
         .svpbmt = f.svpbmt,
         .svnapot = f.svnapot,
@@ -141,6 +152,8 @@ LoadStatus Guest::start() {
     vcpus_[0].hart().set_x(10, 0);
     vcpus_[0].hart().set_x(11, placement->fdt.base.raw);
     state_ = GuestState::Running;
+    ended_ = false;
+    wake(vcpus_[0]);
     return {};
 }
 
@@ -186,6 +199,39 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
         config_.fdt.data.empty() ? build_guest_fdt(machine, out) : adapt_guest_fdt(config_.fdt.data, machine, out);
     if (!length) return load_error("guest ", name(), ": ", length.error().text.view());
     return {};
+}
+
+std::string_view name(GuestState state) {
+    constexpr std::array<std::string_view, 8> kNames{"created",   "starting", "running",   "paused",
+                                                     "shut down", "stopped",  "rebooting", "failed"};
+    return kNames[static_cast<usize>(state)];
+}
+
+bool Guest::act(GuestAction action) {
+    switch (action) {
+        case GuestAction::Start:
+            if (live()) return false;
+            state_ = GuestState::Starting;
+            return true;
+        case GuestAction::Stop:
+            if (!live()) return false;
+            state_ = GuestState::Stopped;
+            return true;
+        case GuestAction::Pause:
+            if (!running()) return false;
+            state_ = GuestState::Paused;
+            return true;
+        case GuestAction::Resume:
+            if (state_ != GuestState::Paused) return false;
+            state_ = GuestState::Running;
+            for (Vcpu& vcpu : vcpus_) wake(vcpu);
+            return true;
+        case GuestAction::Reset:
+            if (!live()) return false;
+            state_ = GuestState::Reboot;
+            return true;
+    }
+    return false;
 }
 
 void Guest::fail(std::string_view reason) {

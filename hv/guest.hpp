@@ -11,6 +11,7 @@
 #include "emul/syscon.hpp"
 #include "emul/uart16550.hpp"
 #include "hv/console.hpp"
+#include "hv/guest_action.hpp"
 #include "hv/guest_config.hpp"
 #include "hv/guest_fdt.hpp"
 #include "hv/host_memory.hpp"
@@ -19,6 +20,15 @@
 #include "mm/shadow.hpp"
 
 namespace uc {
+
+/// Who is told that a vCPU may have something to do: an interrupt pends for it, or it was started.
+class VcpuWaker {
+  public:
+    virtual void wake(Vcpu& vcpu) = 0;
+
+  protected:
+    ~VcpuWaker() = default;
+};
 
 /// What guests have in common: the machine as they may see it.
 struct GuestEnvironment {
@@ -34,11 +44,26 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
-    bool replace = true;  ///< privileged instructions may be replaced (docs/replacing.md)
+    mutable unsigned created = 0;  ///< guests so far
+    unsigned guests = 1;           ///< that share the ASIDs, each with a range of its own
+    VcpuWaker* waker = nullptr;    ///< null: nobody schedules
+    u64 vlenb = 0;                 ///< bytes of a vector register; 0: guests have none
+    bool replace = true;           ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.
-enum class GuestState : u8 { Created, Running, Shutdown, Reboot, Failed };
+enum class GuestState : u8 {
+    Created,   ///< not started yet
+    Starting,  ///< to be started
+    Running,
+    Paused,    ///< its vCPUs wait until it is resumed
+    Shutdown,  ///< has ended by itself
+    Stopped,   ///< was ended
+    Reboot,    ///< to be started again
+    Failed,
+};
+/// As people read it.
+[[nodiscard]] std::string_view name(GuestState state);
 
 class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
   public:
@@ -50,12 +75,27 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     /// Loads the images and starts vCPU 0 as a machine that was just switched on; also how a guest reboots.
     [[nodiscard]] LoadStatus start();
+    /// What a person, or another guest, may do to it; false where its state does not allow that. Starting takes effect
+    /// in the run loop.
+    [[nodiscard]] bool act(GuestAction action);
     /// Ends the guest because of something it did that no architecture answers; `reason` is printed by the machine.
     void fail(std::string_view reason);
 
     [[nodiscard]] std::string_view name() const { return config_.name; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
     [[nodiscard]] GuestState state() const { return state_; }
+    /// Whether its vCPUs may run.
+    [[nodiscard]] bool running() const { return state_ == GuestState::Running; }
+    /// Whether the end of its last life was told.
+    [[nodiscard]] bool ended() const { return ended_; }
+    void set_ended() { ended_ = true; }
+    /// Whether its address spaces are told apart by ASIDs of the host.
+    [[nodiscard]] bool has_asids() const { return shadow_->has_asids(); }
+    /// Whether it has something to lose, or is about to.
+    [[nodiscard]] bool live() const {
+        return running() || state_ == GuestState::Paused || state_ == GuestState::Starting ||
+               state_ == GuestState::Reboot;
+    }
     [[nodiscard]] std::string_view fail_reason() const { return fail_reason_.view(); }
     [[nodiscard]] std::span<Vcpu> vcpus() { return vcpus_; }
     [[nodiscard]] const Features& features() const { return features_; }
@@ -86,11 +126,14 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
   private:
     Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool, HostRange code,
-          std::span<std::byte> metadata, std::span<Vcpu> vcpus);
+          std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
 
     [[nodiscard]] ShadowOptions shadow_options() const;
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
     void reset_vcpus();
+    void wake(Vcpu& vcpu) {
+        if (environment_.waker != nullptr) environment_.waker->wake(vcpu);
+    }
 
     // SbiBackend
     u64 vcpu_count() override { return vcpus_.size(); }
@@ -115,7 +158,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     // Devices
     void set_seip(unsigned vcpu, bool level) override;
-    bool write(u8 byte) override { return environment_.console->put(byte); }
+    bool write(u8 byte) override { return environment_.console->put(*this, byte); }
     void request_reset(ResetRequest request) override;
 
     const GuestConfig& config_;
@@ -126,6 +169,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     GuestRam ram_;
     HostRange pool_range_;
     HostRange code_range_;
+    u16 asid_first_, asid_last_;  ///< host ASIDs
     std::span<std::byte> metadata_;
     std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
     std::optional<Shadow> shadow_;
@@ -135,6 +179,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     Syscon syscon_;
     std::optional<GoldfishRtc> rtc_;
     Bus bus_;
+    bool ended_ = false;
     Vcpu* caller_ = nullptr;  ///< whose SBI call is being served
     u64 starts_ = 0;
 };

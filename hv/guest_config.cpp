@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "hv/guest_config.hpp"
 
+#include <algorithm>
 #include "hv/guest_layout.hpp"
+
 #include "isa/pte.hpp"
 
 namespace uc {
@@ -21,12 +23,11 @@ std::optional<SatpMode> parse_satp_mode(std::string_view name) {
 }
 
 LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode) {
-    if (config.guests.size() > 1) {
-        return load_error("guest ", config.guests[1].name, ": this version runs one guest at a time");
+    const auto stopped = [](const GuestConfig& guest) { return guest.stopped; };
+    if (std::all_of(config.guests.begin(), config.guests.end(), stopped)) {
+        return load_error("guest ", config.guests[0].name, ": undercroft,stopped: no other guest would run");
     }
     for (const GuestConfig& guest : config.guests) {
-        if (guest.stopped) return load_error("guest ", guest.name, ": undercroft,stopped: no other guest would run");
-        if (guest.vcpus > 1) return load_error("guest ", guest.name, ": undercroft,vcpus: this version runs one vCPU");
         if (guest.mmu && *guest.mmu > host_mode) {
             return load_error("guest ", guest.name, ": undercroft,mmu: larger than the machine's translation mode");
         }

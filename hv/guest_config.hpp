@@ -51,8 +51,7 @@ struct MachineConfig {
 /// "sv39", "sv48" or "sv57"; nullopt for anything else.
 [[nodiscard]] std::optional<SatpMode> parse_satp_mode(std::string_view name);
 
-/// Errors when the configuration is beyond this version (one guest, one vCPU), or asks for a translation mode larger
-/// than `host_mode`.
+/// Errors when no guest would run, or one asks for a translation mode larger than `host_mode`.
 [[nodiscard]] LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode);
 
 /// Errors when a guest asks for what the machine lacks: a hart that does not exist or cannot run guests.

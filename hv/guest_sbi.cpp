@@ -19,7 +19,10 @@ void Guest::set_timer(unsigned vcpu, u64 deadline) {
 }
 
 void Guest::send_ipi(unsigned vcpu) {
-    if (vcpus_[vcpu].state == sbi::hsm::Started) vcpus_[vcpu].hart().sip.set(Sip::SSIP, 1);
+    Vcpu& v = vcpus_[vcpu];
+    if (v.state != sbi::hsm::Started) return;
+    v.hart().sip.set(Sip::SSIP, 1);
+    wake(v);
 }
 
 void Guest::remote_fence_i(unsigned) { platform().fence_i(); }
@@ -47,6 +50,7 @@ sbi::Error Guest::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
     v.hart().pc = pc.raw;
     v.translation_stale = true;
     v.state = sbi::hsm::Started;
+    wake(v);
     return sbi::Error::Success;
 }
 
@@ -82,7 +86,7 @@ void Guest::request_reset(ResetRequest request) {
 usize Guest::console_write(std::span<const u8> bytes) {
     if (!uart_.drain()) return 0;  // not before what the serial port still holds
     usize taken = 0;
-    while (taken < bytes.size() && environment_.console->put(bytes[taken])) ++taken;
+    while (taken < bytes.size() && environment_.console->put(*this, bytes[taken])) ++taken;
     return taken;
 }
 
@@ -91,7 +95,7 @@ usize Guest::console_read(std::span<u8> bytes) {
     while (given < bytes.size()) {
         // On a bare machine firmware reads the same receiver, so what waits there comes first.
         auto byte = uart_.take();
-        if (!byte) byte = environment_.console->get();
+        if (!byte) byte = environment_.console->get(*this);
         if (!byte) break;
         bytes[given++] = *byte;
     }
@@ -124,6 +128,7 @@ std::expected<u64, Exception> Guest::read_virtual(Gva address) {
 void Guest::set_seip(unsigned vcpu, bool level) {
     u64& lines = vcpus_[vcpu].lines;
     lines = level ? lines | irq_bit(Irq::SEI) : lines & ~irq_bit(Irq::SEI);
+    if (level) wake(vcpus_[vcpu]);
 }
 
 }  // namespace uc

@@ -6,6 +6,7 @@
 #include "emul/trap.hpp"
 #include "hv/exit.hpp"
 #include "hv/log.hpp"
+#include "hv/monitor.hpp"
 
 namespace uc {
 
@@ -38,6 +39,8 @@ void wake_if_pending(Vcpu& vcpu) {
     if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.waiting = false;
 }
 
+bool may_run(const Vcpu& vcpu) { return vcpu.runnable() && vcpu.guest->running(); }
+
 // Whether an interrupt may be due. Below S-mode they are always enabled (Privileged 1.12, 4.1.1).
 bool may_interrupt(const Vcpu& vcpu) {
     const GuestHart& hart = vcpu.hart();
@@ -56,8 +59,9 @@ bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
     vcpu.stats.tally(reason);
     vcpu.last_exit = reason;
     if (may_interrupt(vcpu) || translation_changed(vcpu)) return false;
-    if (trap.scause.is_interrupt() || reason == ExitReason::Mmio) return false;
-    return vcpu.runnable() && vcpu.guest->state() == GuestState::Running;
+    // The run loop has more to do: interrupts of the host, keys for the guest's UART, other vCPUs that were woken.
+    if (trap.scause.is_interrupt() || reason == ExitReason::Mmio || reason == ExitReason::Sbi) return false;
+    return may_run(vcpu);
 }
 
 }  // namespace
@@ -72,11 +76,44 @@ void Machine::run_vcpu(Vcpu& vcpu) {
     if (trap.scause.is_interrupt()) serve_interrupts();
 }
 
+// A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
+bool Machine::sleep_vcpu(Vcpu& vcpu) {
+    const bool timer = vcpu.guest->running() && vcpu.waiting && vcpu.hart().sie.get(Sie::STIE) != 0;
+    return scheduler_.block(vcpu.entity, now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever);
+}
+
+// One vCPU, until it sleeps, its slice is over, or somebody else must be looked after.
+void Machine::run_slice(Vcpu& vcpu, u64 until) {
+    current_ = &vcpu;
+    until_ = until;
+    if (last_ != &vcpu) {
+        vcpu.translation_stale = true;  // as far as the hart is concerned
+        last_ = &vcpu;
+        // Without ASIDs its translations look like another's.
+        if (!vcpu.guest->has_asids()) platform_.flush(TlbFlush::all());
+    }
+    arm_timer();
+    for (;;) {
+        wake_if_pending(vcpu);
+        if (may_run(vcpu)) {
+            run_vcpu(vcpu);
+        } else if (sleep_vcpu(vcpu)) {
+            break;
+        }
+        if (unsettled_ || quit_ || !vcpu.guest->live()) break;
+        // Reading the time may cost a trap to firmware: only the timer can have brought the end of the slice.
+        if (scheduler_.must_switch(kHart, timer_rang_ ? now() : 0)) break;
+        timer_rang_ = false;
+    }
+    current_ = nullptr;
+}
+
 void Machine::serve_interrupts() {
     const u64 served = platform_.take_interrupts();
     if ((served & irq_bit(Irq::STI)) != 0) {
+        timer_rang_ = true;
         for (Guest* guest : guests_) {
-            if (guest->state() == GuestState::Running) guest->poll_devices();
+            if (guest->running()) guest->poll_devices();
         }
         arm_timer();
     }
@@ -84,51 +121,73 @@ void Machine::serve_interrupts() {
 }
 
 void Machine::arm_timer() {
+    platform_.set_timer(until_);
     if (console_.needs_polling()) {
         platform_.set_timer(platform_.time() + platform_.timebase_hz() / kPollsPerSecond);
     }
-    for (Guest* guest : guests_) {
-        if (guest->state() != GuestState::Running) continue;
-        for (Vcpu& vcpu : guest->vcpus()) guest->update_timer(vcpu);
+    if (monitor_ != nullptr && monitor_->watching()) {
+        monitor_->tick(platform_.time() * (Monitor::kWatchPeriodNs / platform_.timebase_hz()));
+        platform_.set_timer(platform_.time() + platform_.timebase_hz());
     }
+    if (current_ != nullptr) current_->guest->update_timer(*current_);
 }
 
-void Machine::sleep() {
-    platform_.wait();
-    serve_interrupts();
+bool Machine::anyone_live() const {
+    return std::any_of(guests_.begin(), guests_.end(), [](const Guest* guest) { return guest->live(); });
 }
 
-Vcpu* Machine::next_runnable() {
-    for (Guest* guest : guests_) {
-        if (guest->state() != GuestState::Running) continue;
-        for (Vcpu& vcpu : guest->vcpus()) {
-            wake_if_pending(vcpu);
-            if (vcpu.runnable()) return &vcpu;
-        }
+void Machine::add(Guest& guest) {
+    static_cast<void>(guests_.push(&guest));
+    console_.add(guest, guest.name());
+}
+
+void Machine::set_monitor(Monitor& monitor) {
+    monitor_ = &monitor;
+    console_.set_prompt(&monitor);
+}
+
+bool Machine::act(Guest& guest, GuestAction action) {
+    if (!guest.act(action)) return false;
+    unsettled_ = true;
+    return true;
+}
+
+void Machine::start(Guest& guest) {
+    if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
+}
+
+// Follows up what happened to a guest: it ended, or is to be started.
+void Machine::settle(Guest& guest) {
+    if (guest.state() == GuestState::Reboot) {
+        tell_end(guest, "reboot");
+        start(guest);
+    } else if (guest.state() == GuestState::Starting) {
+        start(guest);
     }
-    return nullptr;
-}
-
-bool Machine::anyone_running() const {
-    return std::any_of(guests_.begin(), guests_.end(), [](Guest* g) { return g->state() == GuestState::Running; });
-}
-
-void Machine::end_or_restart(Guest& guest) {
-    while (!guest.drain_output()) console_.service();
-    if (options_.stats) print_stats(guest);
+    if (guest.live() || guest.state() == GuestState::Created || guest.ended()) return;
+    guest.set_ended();
     switch (guest.state()) {
-        case GuestState::Reboot:
-            log_always("{}: reboot", guest.name());
-            if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
-            arm_timer();
-            if (guest.state() == GuestState::Running) return;
-            [[fallthrough]];
         case GuestState::Failed:
-            log_always("{}: failed: {}", guest.name(), guest.fail_reason());
+            tell_end(guest, "failed: ", guest.fail_reason());
             end_ = MachineEnd::Failure;
-            return;
-        default: log_always("{}: shutdown", guest.name());
+            break;
+        case GuestState::Stopped: tell_end(guest, "stopped"); break;
+        default: tell_end(guest, "shutdown"); break;
     }
+    // Nobody would see that the others go on.
+    if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
+}
+
+void Machine::settle_guests() {
+    unsettled_ = false;
+    for (Guest* guest : guests_) settle(*guest);
+}
+
+void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {
+    while (!guest.drain_output()) console_.service();
+    console_.end_line(guest);
+    if (options_.stats) print_stats(guest);
+    log_always("{}: {}{}", guest.name(), how, why);
 }
 
 void Machine::print_stats(Guest& guest) const {
@@ -147,22 +206,25 @@ void Machine::print_stats(Guest& guest) const {
 }
 
 MachineEnd Machine::run() {
-    for (Guest* guest : guests_) {
-        if (guest->config().stopped) continue;
-        if (const auto started = guest->start(); !started) {
-            guest->fail(started.error().text.view());
-            end_or_restart(*guest);
-        }
+    // Of those that are equal the scheduler prefers who came last.
+    for (usize i = guests_.size(); i-- > 0;) {
+        for (Vcpu& vcpu : guests_[i]->vcpus()) static_cast<void>(scheduler_.add(vcpu.entity, 0, now()));
     }
-    arm_timer();
-    while (anyone_running()) {
-        Vcpu* vcpu = next_runnable();
-        if (vcpu == nullptr) {
-            sleep();
+    // With one guest the terminal is its own; several show their names, until one is given it.
+    if (guests_.size() == 1) console_.attach(guests_[0]);
+    for (Guest* guest : guests_) {
+        if (!guest->config().stopped) static_cast<void>(guest->act(GuestAction::Start));
+    }
+    for (settle_guests(); anyone_live() && !quit_; settle_guests()) {
+        const Pick pick = scheduler_.pick(kHart, now());
+        if (pick.entity != nullptr) {
+            run_slice(*pick.entity->vcpu(), pick.until);
             continue;
         }
-        while (vcpu->runnable() && vcpu->guest->state() == GuestState::Running) run_vcpu(*vcpu);
-        if (vcpu->guest->state() != GuestState::Running) end_or_restart(*vcpu->guest);
+        until_ = pick.until;
+        arm_timer();
+        platform_.wait();
+        serve_interrupts();
     }
     return end_;
 }

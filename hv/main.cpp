@@ -11,7 +11,8 @@
 #include "hv/arch/sbi_call.hpp"
 #include "hv/arch/window.hpp"
 #include "hv/host_fdt.hpp"
-#include "hv/machine.hpp"
+#include "hv/machine_view.hpp"
+#include "hv/monitor.hpp"
 #include "hv/payload.hpp"
 #include "hv/version.hpp"
 
@@ -174,8 +175,8 @@ void describe_guest_cpu() {
     f = {
         .max_mode = guest_mode,
         .asid_bits = a.asid_bits,
-        .fpu = a.fpu && host.isa.has("d"),
-        .vector = a.vector && host.isa.has("v"),
+        .fpu = a.fpu,
+        .vector = a.vector,
         .sstc = a.sstc,
         .svinval = host.isa.has("svinval"),
         .svadu_hw = !host.isa.has("svade"),
@@ -213,6 +214,7 @@ void describe_environment() {
     e.mimpid = hv.firmware.mimpid;
     e.rng_seed = hv.machine.rng_seed;
     e.host_asid_bits = hv.abilities.asid_bits;
+    e.vlenb = hv.abilities.vector ? hv.abilities.vlenb : 0;
     const auto entries = hv.map.window_entries();
     e.window = {arch::window.mode, hv.map.window_slot(), static_cast<unsigned>(entries.size()), entries.data()};
     describe_guest_cpu();
@@ -225,10 +227,10 @@ void create_guests(Machine& machine) {
     hv.environment.replace = hv.boot.options.replace;
     must(check_harts(hv.boot.config, hv.machine));
     must(check_supported(hv.boot.config, arch::window.mode));
+    hv.environment.guests = static_cast<unsigned>(hv.boot.config.guests.size());
     for (const GuestConfig& config : hv.boot.config.guests) {
         Guest* guest = must(Guest::create(config, hv.environment));
         machine.add(*guest);
-        if (&config == hv.boot.config.guests.begin()) hv.console->attach(guest);
         log_info("guest {}: {} MiB, {} vCPU{}", guest->name(), config.memory / kMiB, config.vcpus,
                  config.vcpus == 1 ? "" : "s");
     }
@@ -246,6 +248,8 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     const HostHart* me = hv.machine.hart(hart_id);
     if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
     hv.abilities = probe_hart(me->isa.has("sstc"));
+    hv.abilities.fpu = hv.abilities.fpu && me->isa.has("d");
+    hv.abilities.vector = hv.abilities.vector && me->isa.has("v");
     hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz, hv.map.satp());
     find_devices();
     choose_terminal();
@@ -254,7 +258,12 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     describe_environment();
     Machine machine(hv.hart, *hv.console, hv.boot.options);
     the_machine = &machine;
+    machine.set_hart_id(hart_id);
+    hv.environment.waker = &machine;
     create_guests(machine);
+    MachineView view(machine);
+    Monitor monitor(view, hv.console->prompt_sink());
+    machine.set_monitor(monitor);
     hv.hart.start();
     const MachineEnd end = machine.run();
     power_off(end == MachineEnd::Failure);

@@ -153,8 +153,9 @@ void Monitor::print_trace(usize guest, unsigned vcpu, usize most) {
     say("{} vCPU {}: the last {} exits", target_.guest(guest).name, vcpu, count);
     for (const ExitRecord& record : std::span{records}.first(std::min(count, most))) {
         TextRow("  pc ", hex16(record.pc))
-            .at(24, cause_text({{record.scause}}))
-            .at(45, "stval ", hex16(record.stval))
+            .at(24, name(record.reason))
+            .at(36, cause_text({{record.scause}}))
+            .at(57, "stval ", hex16(record.stval))
             .print(out_);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "emul/guest_hart.hpp"
 #include "hv/exit_stats.hpp"
+#include "hv/guest_action.hpp"
 #include "hv/log.hpp"
 #include "hv/page_table_view.hpp"
 #include "hv/text.hpp"
@@ -50,9 +51,6 @@ struct MonitorWalk {
     PageTableView guest;
     PageTableView shadow;
 };
-
-/// What is done to a guest as a whole.
-enum class GuestAction : u8 { Start, Stop, Pause, Resume, Reset };
 
 /// Guests are numbered from 0 in the order they were made, vCPUs within their guest. The monitor asks only for those
 /// that exist.

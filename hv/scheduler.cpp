@@ -16,7 +16,7 @@ constexpr u64 kLead = 10;
 constexpr u64 kShortest = 10;  // parts of a slice, too
 
 template <class F>
-void for_each_hart(HartSet set, F&& f) {
+void for_each_hart(HartMask set, F&& f) {
     for (; set != 0; set &= set - 1) f(static_cast<unsigned>(std::countr_zero(set)));
 }
 
@@ -24,11 +24,11 @@ u64 minus(u64 a, u64 b) { return a > b ? a - b : 0; }
 
 }  // namespace
 
-HartSet Scheduler::allowed(const SchedEntity& entity) const {
+HartMask Scheduler::allowed(const SchedEntity& entity) const {
     return entity.affinity_ != 0 ? entity.affinity_ & all_ : all_ & ~reserved_;
 }
 
-bool Scheduler::admits(HartSet affinity) const {
+bool Scheduler::admits(HartMask affinity) const {
     if (affinity == 0) return (all_ & ~reserved_) != 0;
     if ((affinity & all_) == 0) return false;
     if ((all_ & ~(reserved_ | affinity)) != 0) return true;
@@ -38,7 +38,7 @@ bool Scheduler::admits(HartSet affinity) const {
     return true;
 }
 
-std::optional<HartSet> Scheduler::add(SchedEntity& entity, HartSet affinity, u64 now) {
+std::optional<HartMask> Scheduler::add(SchedEntity& entity, HartMask affinity, u64 now) {
     const LockGuard guard(lock_);
     if (!admits(affinity)) return std::nullopt;
     entity.affinity_ = affinity;
@@ -49,7 +49,7 @@ std::optional<HartSet> Scheduler::add(SchedEntity& entity, HartSet affinity, u64
     entity.alarm_ = kNever;
     entity.next_ = first_;
     first_ = &entity;
-    HartSet kick = reserve(now);
+    HartMask kick = reserve(now);
     // Who ran alone had no end of slice; now it needs one.
     for_each_hart(allowed(entity), [&](unsigned hart) {
         Hart& h = harts_[hart];
@@ -60,7 +60,7 @@ std::optional<HartSet> Scheduler::add(SchedEntity& entity, HartSet affinity, u64
     return kick;
 }
 
-std::optional<HartSet> Scheduler::remove(SchedEntity& entity, u64 now) {
+std::optional<HartMask> Scheduler::remove(SchedEntity& entity, u64 now) {
     const LockGuard guard(lock_);
     if (entity.state_ == SchedEntity::State::Running) return std::nullopt;
     SchedEntity** link = &first_;
@@ -70,14 +70,14 @@ std::optional<HartSet> Scheduler::remove(SchedEntity& entity, u64 now) {
 }
 
 // Brings reserved_ up to date. A hart that changes sides brings no virtual time from the one to the other.
-HartSet Scheduler::reserve(u64 now) {
-    HartSet reserved = 0;
+HartMask Scheduler::reserve(u64 now) {
+    HartMask reserved = 0;
     for (const SchedEntity* e = first_; e != nullptr; e = e->next_) reserved |= e->affinity_ & all_;
-    const HartSet changed = reserved ^ reserved_;
+    const HartMask changed = reserved ^ reserved_;
     if (changed == 0) return 0;
     charge(now);
     reserved_ = reserved;
-    HartSet kick = 0;
+    HartMask kick = 0;
     for_each_hart(changed, [&](unsigned hart) {
         Hart& h = harts_[hart];
         h.clock = 0;
@@ -123,7 +123,7 @@ void Scheduler::give_up(unsigned hart, SchedEntity::State state) {
 
 // The least virtual time of those that run or are ready on harts that `entity` may have; `none` without any.
 u64 Scheduler::least_rival(const SchedEntity& entity, u64 none) const {
-    const HartSet harts = allowed(entity);
+    const HartMask harts = allowed(entity);
     std::optional<u64> least;
     for (const SchedEntity* e = first_; e != nullptr; e = e->next_) {
         if (e == &entity || e->state_ == SchedEntity::State::Blocked || (allowed(*e) & harts) == 0) continue;
@@ -170,7 +170,7 @@ Pick Scheduler::pick(unsigned hart, u64 now) {
     } else {
         idle_ |= hart_bit(hart);
     }
-    const HartSet kick = offer_all();
+    const HartMask kick = offer_all();
     const u64 end = end_of_slice(hart, now);
     h.endless = end == kNever;
     h.until = std::min(end, first_alarm(hart));
@@ -208,9 +208,9 @@ void Scheduler::start(unsigned hart, SchedEntity& entity, u64 now) {
 }
 
 // Finds a hart for a Ready entity, and promises it. Idle ones come first; who has just woken may also interrupt.
-HartSet Scheduler::offer(SchedEntity& entity) {
+HartMask Scheduler::offer(SchedEntity& entity) {
     std::optional<unsigned> hart;
-    if (const HartSet idle = idle_ & allowed(entity); idle != 0) {
+    if (const HartMask idle = idle_ & allowed(entity); idle != 0) {
         hart = (idle >> entity.hart_ & 1) != 0 ? entity.hart_ : static_cast<unsigned>(std::countr_zero(idle));
         idle_ &= ~hart_bit(*hart);
     } else if (entity.fresh_) {
@@ -222,8 +222,8 @@ HartSet Scheduler::offer(SchedEntity& entity) {
     return hart_bit(*hart);
 }
 
-HartSet Scheduler::offer_all() {
-    HartSet kick = 0;
+HartMask Scheduler::offer_all() {
+    HartMask kick = 0;
     for (SchedEntity* e = first_; e != nullptr; e = e->next_) {
         if (e->state_ == SchedEntity::State::Ready && e->promised_ == SchedEntity::kNone) kick |= offer(*e);
     }
@@ -250,7 +250,7 @@ std::optional<unsigned> Scheduler::victim(const SchedEntity& entity) const {
 // A second holds slices enough of each vCPU for equal shares: two slices more or less are 4 % of 1 s * harts / vCPUs if
 // a slice is 10 ms.
 u64 Scheduler::slice_for(const SchedEntity& entity) const {
-    const HartSet harts = allowed(entity);
+    const HartMask harts = allowed(entity);
     u64 runnable = 0;
     for (const SchedEntity* e = first_; e != nullptr; e = e->next_) {
         if (e->state_ != SchedEntity::State::Blocked && (allowed(*e) & harts) != 0) ++runnable;
@@ -300,7 +300,7 @@ bool Scheduler::block(SchedEntity& entity, u64 now, u64 alarm) {
     return true;
 }
 
-HartSet Scheduler::wake(SchedEntity& entity, u64 now) {
+HartMask Scheduler::wake(SchedEntity& entity, u64 now) {
     const LockGuard guard(lock_);
     if (entity.state_ == SchedEntity::State::Running) entity.wake_pending_ = true;
     if (entity.state_ != SchedEntity::State::Blocked) return 0;

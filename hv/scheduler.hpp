@@ -20,10 +20,10 @@ namespace uc {
 struct Vcpu;
 
 /// A set of host harts by their number in the hypervisor (not their hart id): bit n is hart n.
-using HartSet = u32;
-inline constexpr unsigned kMaxHarts = 32;
+using HartMask = u32;
+inline constexpr unsigned kMaxHostHarts = 32;
 
-[[nodiscard]] constexpr HartSet hart_bit(unsigned hart) { return HartSet{1} << hart; }
+[[nodiscard]] constexpr HartMask hart_bit(unsigned hart) { return HartMask{1} << hart; }
 
 /// What the scheduler keeps about one vCPU; lives in it. Only the scheduler looks inside.
 class SchedEntity {
@@ -41,7 +41,7 @@ class SchedEntity {
 
     Vcpu* vcpu_;
     SchedEntity* next_ = nullptr;
-    HartSet affinity_ = 0;  ///< 0: floating
+    HartMask affinity_ = 0;  ///< 0: floating
     State state_ = State::Blocked;
     bool wake_pending_ = false;  ///< woken while it ran: its next block() fails
     bool fresh_ = false;         ///< has not run since it woke
@@ -55,7 +55,7 @@ class SchedEntity {
 struct Pick {
     SchedEntity* entity = nullptr;  ///< null: nothing, the hart may sleep
     u64 until = 0;                  ///< the hart must be interrupted then, and ask again
-    HartSet kick = 0;               ///< these harts must ask again at once: they get an IPI
+    HartMask kick = 0;              ///< these harts must ask again at once: they get an IPI
 };
 
 class Scheduler {
@@ -64,16 +64,16 @@ class Scheduler {
 
     /// `harts`: those that will ask for work. `slice`: ticks that a vCPU runs while others wait, at least 64; when many
     /// share the harts it is less, down to a tenth, so that the shares of a second stay equal.
-    Scheduler(HartSet harts, u64 slice) : all_(harts), slice_(slice) {}
+    Scheduler(HartMask harts, u64 slice) : all_(harts), slice_(slice) {}
 
-    // Each of these takes the moment `now` (ticks of the machine's time). What returns a HartSet names harts to be sent
-    // an IPI; the caller's own may be among them.
+    // Each of these takes the moment `now` (ticks of the machine's time). What returns a HartMask names harts to be
+    // sent an IPI; the caller's own may be among them.
 
     /// Takes over `entity`, Blocked. `affinity` pins it to these harts and reserves them; 0: it floats. Nothing, and no
     /// change, when that would leave it or any floating one without a hart.
-    [[nodiscard]] std::optional<HartSet> add(SchedEntity& entity, HartSet affinity, u64 now);
+    [[nodiscard]] std::optional<HartMask> add(SchedEntity& entity, HartMask affinity, u64 now);
     /// Forgets `entity`. Nothing, and no change, while it runs.
-    [[nodiscard]] std::optional<HartSet> remove(SchedEntity& entity, u64 now);
+    [[nodiscard]] std::optional<HartMask> remove(SchedEntity& entity, u64 now);
 
     /// Decides what `hart` runs; what it ran so far may then run elsewhere at once, so all its state must be in memory
     /// already. To be asked when must_switch() says so, after block() or yield(), and after an idle hart was woken.
@@ -88,7 +88,7 @@ class Scheduler {
     /// began to run: then it still runs, and has to look again for what it waits for.
     [[nodiscard]] bool block(SchedEntity& entity, u64 now, u64 alarm = kNever);
     /// Makes a Blocked entity Ready; one that runs will not block next; one that is Ready already stays so.
-    [[nodiscard]] HartSet wake(SchedEntity& entity, u64 now);
+    [[nodiscard]] HartMask wake(SchedEntity& entity, u64 now);
 
   private:
     struct alignas(64) Hart {
@@ -101,12 +101,12 @@ class Scheduler {
         std::atomic<u32> resched{0};
     };
 
-    [[nodiscard]] HartSet allowed(const SchedEntity& entity) const;
+    [[nodiscard]] HartMask allowed(const SchedEntity& entity) const;
     [[nodiscard]] bool may_run(const SchedEntity& entity, unsigned hart) const {
         return (allowed(entity) >> hart & 1) != 0;
     }
-    [[nodiscard]] bool admits(HartSet affinity) const;
-    [[nodiscard]] HartSet reserve(u64 now);
+    [[nodiscard]] bool admits(HartMask affinity) const;
+    [[nodiscard]] HartMask reserve(u64 now);
     void charge(u64 now);
     void limit_leads();
     void give_up(unsigned hart, SchedEntity::State state);
@@ -116,8 +116,8 @@ class Scheduler {
     [[nodiscard]] u64 least_rival(const SchedEntity& entity, u64 none) const;
     [[nodiscard]] SchedEntity* choose(unsigned hart) const;
     void start(unsigned hart, SchedEntity& entity, u64 now);
-    [[nodiscard]] HartSet offer(SchedEntity& entity);
-    [[nodiscard]] HartSet offer_all();
+    [[nodiscard]] HartMask offer(SchedEntity& entity);
+    [[nodiscard]] HartMask offer_all();
     [[nodiscard]] std::optional<unsigned> victim(const SchedEntity& entity) const;
     [[nodiscard]] u64 slice_for(const SchedEntity& entity) const;
     [[nodiscard]] bool shared(unsigned hart) const;
@@ -125,12 +125,12 @@ class Scheduler {
     [[nodiscard]] u64 first_alarm(unsigned hart) const;
 
     SpinLock lock_{LockRank::Scheduler};
-    HartSet all_;
-    HartSet reserved_ = 0;
-    HartSet idle_ = 0;  ///< found nothing when they last asked, and have not been kicked since
+    HartMask all_;
+    HartMask reserved_ = 0;
+    HartMask idle_ = 0;  ///< found nothing when they last asked, and have not been kicked since
     u64 slice_;
     SchedEntity* first_ = nullptr;
-    std::array<Hart, kMaxHarts> harts_{};
+    std::array<Hart, kMaxHostHarts> harts_{};
 };
 
 }  // namespace uc

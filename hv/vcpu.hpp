@@ -3,6 +3,7 @@
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
 #include "hv/exit_stats.hpp"
+#include "hv/scheduler.hpp"
 #include "hv/vcpu_frame.hpp"
 #include "isa/sbi.hpp"
 #include "mm/shadow.hpp"
@@ -13,7 +14,8 @@ class Guest;
 
 /// Touched only by the host hart that runs it.
 struct Vcpu {
-    VcpuFrame frame;  ///< first: the trap entry code is handed its address
+    VcpuFrame frame;           ///< first: the trap entry code is handed its address
+    SchedEntity entity{this};  ///< the scheduler's
     Guest* guest = nullptr;
     unsigned id = 0;       ///< within the guest; its hart id there
     u64 lines = 0;         ///< STIP and SEIP as bits of sip

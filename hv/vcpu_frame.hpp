@@ -3,14 +3,18 @@
 // The part of a vCPU that the trap entry code reads and writes.
 
 #include "emul/guest_hart.hpp"
+#include "hv/extension_state.hpp"
 
 namespace uc {
 
-/// Guest registers, and where the hypervisor's own stack and per-hart pointer wait while the guest runs.
+/// Guest registers, where the hypervisor's own stack and per-hart pointer wait while the guest runs, and what waits
+/// while another vCPU does.
 struct VcpuFrame {
     GuestHart hart;
     u64 host_sp = 0;
     u64 host_tp = 0;
+    FpRegisters fp;
+    VectorRegisters vector;
 };
 
 }  // namespace uc

@@ -150,6 +150,19 @@ class Shadow {
     /// The guest's memory that a leaf shows, be it through a copy.
     [[nodiscard]] Gpa shown_by(Pte leaf) const { return tables_.shown_by(leaf); }
 
+    /// How the guest's tables are to be read for `view`.
+    [[nodiscard]] WalkMode walk_mode(const View& view) const {
+        return {.satp = view.satp,
+                .priv = view.priv,
+                .sum = view.sum,
+                .mxr = view.mxr,
+                .update_ad = options_.update_ad,
+                .svpbmt = options_.svpbmt,
+                .svnapot = options_.svnapot};
+    }
+    /// Whether roots have ASIDs of their own.
+    [[nodiscard]] bool has_asids() const { return asids_.any(); }
+    [[nodiscard]] SatpMode host_mode() const { return options_.window.host_mode; }
     [[nodiscard]] const ShadowStats& stats() const { return stats_; }
     /// Shadow pages in use, each one frame of the pool.
     [[nodiscard]] u32 pages_in_use() const { return tables_.pages_in_use(); }

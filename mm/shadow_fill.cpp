@@ -45,14 +45,7 @@ Shadow::FaultResult Shadow::handle_fault([[maybe_unused]] unsigned vcpu, const V
 
 std::expected<Translation, Cause> Shadow::translate(const View& view, Gva gva, Access access, TlbFlush& flush,
                                                     TablePath* path) {
-    const WalkMode mode{.satp = view.satp,
-                        .priv = view.priv,
-                        .sum = view.sum,
-                        .mxr = view.mxr,
-                        .update_ad = options_.update_ad,
-                        .svpbmt = options_.svpbmt,
-                        .svnapot = options_.svnapot};
-    const auto walked = walk(ram_, mode, gva, access, path);
+    const auto walked = walk(ram_, walk_mode(view), gva, access, path);
     // The walk may have written the leaf, and a page may be table and code at once.
     if (walked && options_.update_ad && ram_.contains(walked->pte_address, sizeof(u64)) &&
         tables_.has_copy(walked->pte_address.frame())) {

@@ -13,6 +13,10 @@
 extern "C" void uc_enter_guest(uc::VcpuFrame* frame);
 extern "C" uc::u64 uc_read_fp(uc::u64 reg);
 extern "C" void uc_write_fp(uc::u64 reg, uc::u64 bits);
+extern "C" void uc_save_fp(uc::FpRegisters* to);
+extern "C" void uc_load_fp(const uc::FpRegisters* from);
+extern "C" void uc_save_vector(uc::VectorRegisters* to);
+extern "C" void uc_load_vector(const uc::VectorRegisters* from);
 
 namespace uc::arch {
 
@@ -20,6 +24,9 @@ static_assert(offsetof(VcpuFrame, hart.x) == FRAME_X(0));
 static_assert(offsetof(VcpuFrame, hart.pc) == FRAME_PC);
 static_assert(offsetof(VcpuFrame, host_sp) == FRAME_HOST_SP);
 static_assert(offsetof(VcpuFrame, host_tp) == FRAME_HOST_TP);
+static_assert(offsetof(FpRegisters, fcsr) == 256);
+static_assert(offsetof(VectorRegisters, vcsr) == 8 && offsetof(VectorRegisters, vl) == 16 &&
+              offsetof(VectorRegisters, vtype) == 24 && offsetof(VectorRegisters, v) == 32);
 
 namespace {
 
@@ -75,6 +82,11 @@ HartAbilities probe_hart(bool named_sstc) {
     a.envcfg = csr_probe<CsrNo::senvcfg>().has_value();
     a.fpu = field_is_writable(Sstatus::FS.mask);
     a.vector = field_is_writable(Sstatus::VS.mask);
+    if (a.vector) {
+        csr_set<CsrNo::sstatus>(Sstatus::VS.mask);
+        a.vlenb = csr_probe<CsrNo::vlenb>().value_or(0);
+        csr_clear<CsrNo::sstatus>(Sstatus::VS.mask);
+    }
     a.exact_stval = stval_of_mret() == kMret;
     a.asid_bits = probe_asid_bits();
     a.counters = (csr_probe<CsrNo::cycle>() ? 1u : 0u) | (csr_probe<CsrNo::time>() ? 2u : 0u) |
@@ -121,12 +133,29 @@ void Hart::use_translation(u64 host_satp) {
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
 TrapInfo Hart::run(VcpuFrame& frame, ExitHandler handler) {
+    if (&frame != loaded_) switch_to(frame);
     load_user_rights(frame.hart);
     load_extension_state(frame.hart);
     handler_ = handler;
     set_this_hart(*this);
     uc_enter_guest(&frame);
     return trap_;
+}
+
+// The f and v registers of a vCPU stay in the hart until another one runs here. What they hold while FS or VS are off
+// has to last as well, so all of them change places, whatever the guest says of them.
+void Hart::switch_to(VcpuFrame& frame) {
+    csr_set<CsrNo::sstatus>(kExtensionState);
+    if (abilities_.fpu) {
+        if (loaded_ != nullptr) uc_save_fp(&loaded_->fp);
+        uc_load_fp(&frame.fp);
+    }
+    if (abilities_.vector) {
+        if (loaded_ != nullptr && loaded_->vector.v != nullptr) uc_save_vector(&loaded_->vector);
+        if (frame.vector.v != nullptr) uc_load_vector(&frame.vector);
+    }
+    extension_state_ = csr_read<CsrNo::sstatus>() & kExtensionState;
+    loaded_ = &frame;
 }
 
 inline void Hart::load_extension_state(const GuestHart& hart) {

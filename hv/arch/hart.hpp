@@ -16,6 +16,7 @@ struct HartAbilities {
     bool envcfg = false;       ///< senvcfg exists
     bool fpu = false;          ///< sstatus.FS is writable
     bool vector = false;       ///< sstatus.VS is writable
+    u64 vlenb = 0;             ///< bytes of a vector register
     bool exact_stval = false;  ///< an illegal instruction leaves its own word in stval
     u16 asid_bits = 0;
     u32 counters = 0;  ///< numbered as in scounteren
@@ -53,6 +54,7 @@ class Hart final : public Platform {
 
   private:
     void perform(const TlbFlush& flush) override;
+    void switch_to(VcpuFrame& frame);
     void load_extension_state(const GuestHart& hart);
     void load_user_rights(const GuestHart& hart);
     void arm(u64 deadline);
@@ -63,6 +65,7 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     Terminal* terminal_ = nullptr;
+    VcpuFrame* loaded_ = nullptr;    ///< whose f and v registers are in the hart
     ExitHandler handler_ = nullptr;  ///< of the guest that runs
     TrapInfo trap_;                  ///< the last one
     u64 armed_ = ~0ull;              ///< the deadline the hardware has

@@ -179,16 +179,17 @@ TEST_F(MonitorTest, WatchesExitsUntilAKey) {
 }
 
 TEST_F(MonitorTest, ShowsTheLastExits) {
-    target.exits.push_back({0x8020'0000, static_cast<u64>(Cause::IllegalInstruction), 0x1050'0073});
-    target.exits.push_back({0xffff'ffff'8000'0004, Scause::of(Irq::STI).raw, 0});
-    target.exits.push_back({0x1000, 24, 1});
+    target.exits.push_back({0x8020'0000, static_cast<u64>(Cause::IllegalInstruction), 0x1050'0073, ExitReason::Wfi});
+    target.exits.push_back({0xffff'ffff'8000'0004, Scause::of(Irq::STI).raw, 0, ExitReason::Timer});
+    target.exits.push_back({0x1000, 24, 1, ExitReason::GuestException});
     EXPECT_EQ(run("trace 2 alpha"),
               "alpha vCPU 0: the last 2 exits\n"
-              "  pc 0xffffffff80000004 timer interrupt      stval 0x0000000000000000\n"
-              "  pc 0x0000000000001000 exception 24         stval 0x0000000000000001\n"
+              "  pc 0xffffffff80000004 timer       timer interrupt      stval 0x0000000000000000\n"
+              "  pc 0x0000000000001000 exception   exception 24         stval 0x0000000000000001\n"
               "alpha vCPU 1: the last 0 exits\n");
     const std::string all = run("trace");
-    EXPECT_NE(all.find("  pc 0x0000000080200000 illegal instruction  stval 0x0000000010500073\n"), std::string::npos);
+    EXPECT_NE(all.find("  pc 0x0000000080200000 wfi         illegal instruction  stval 0x0000000010500073\n"),
+              std::string::npos);
     EXPECT_NE(all.find("beta vCPU 0"), std::string::npos);
     EXPECT_EQ(run("trace x"), "x is no number, as 42 or 0x2a would be\n");
     EXPECT_EQ(run("trace 99999999 beta").substr(0, 11), "beta vCPU 0");

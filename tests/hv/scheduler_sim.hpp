@@ -29,7 +29,7 @@ struct Habit {
 struct Task {
     SchedEntity entity;
     Habit habit;
-    HartSet affinity = 0;
+    HartMask affinity = 0;
     int on = -1;                          ///< the hart it runs on
     bool blocked = true;                  ///< not ready, as far as it did itself
     u64 wakes_at = Scheduler::kNever;     ///< while blocked
@@ -42,12 +42,12 @@ struct Task {
 
 class Sim {
   public:
-    explicit Sim(HartSet harts, unsigned seed = 1) : scheduler_(harts, kSlice), harts_(harts), random_(seed) {
-        for (unsigned h = 0; h < kMaxHarts; ++h) slots_[h].exists = (harts >> h & 1) != 0;
+    explicit Sim(HartMask harts, unsigned seed = 1) : scheduler_(harts, kSlice), harts_(harts), random_(seed) {
+        for (unsigned h = 0; h < kMaxHostHarts; ++h) slots_[h].exists = (harts >> h & 1) != 0;
     }
 
     /// A task that wakes for the first time at `start`.
-    Task& add(Habit habit, HartSet affinity = 0, u64 start = 0) {
+    Task& add(Habit habit, HartMask affinity = 0, u64 start = 0) {
         Task& t = tasks_.emplace_back();
         t.habit = habit;
         t.affinity = affinity;
@@ -59,7 +59,7 @@ class Sim {
     }
     void run_until(u64 end) {
         if (now_ == 0) {
-            for (unsigned h = 0; h < kMaxHarts; ++h) {
+            for (unsigned h = 0; h < kMaxHostHarts; ++h) {
                 if (slots_[h].exists) pick(h);
             }
         }
@@ -90,15 +90,15 @@ class Sim {
 
     u64 about(u64 ticks) { return ticks / 2 + std::uniform_int_distribution<u64>(0, ticks)(random_); }
 
-    [[nodiscard]] HartSet allowed(const Task& task) const {
+    [[nodiscard]] HartMask allowed(const Task& task) const {
         if (task.affinity != 0) return task.affinity & harts_;
-        HartSet reserved = 0;
+        HartMask reserved = 0;
         for (const Task& t : tasks_) reserved |= t.affinity;
         return harts_ & ~reserved;
     }
 
-    void deliver(HartSet kick) {
-        for (unsigned h = 0; h < kMaxHarts; ++h) {
+    void deliver(HartMask kick) {
+        for (unsigned h = 0; h < kMaxHostHarts; ++h) {
             if ((kick >> h & 1) != 0) slots_[h].kick_at = std::min(slots_[h].kick_at, now_ + kKickDelay);
         }
     }
@@ -142,7 +142,7 @@ class Sim {
         for (Task& t : tasks_) {
             if (t.blocked && t.wakes_at <= now_ && (!t.habit.alarm || t.wakes == 0)) wake(t);
         }
-        for (unsigned h = 0; h < kMaxHarts; ++h) turn(h);
+        for (unsigned h = 0; h < kMaxHostHarts; ++h) turn(h);
         return true;
     }
 
@@ -219,7 +219,7 @@ class Sim {
     void check_work_conservation() {
         for (const Task& t : tasks_) {
             if (!is_ready(t)) continue;
-            for (unsigned h = 0; h < kMaxHarts; ++h) {
+            for (unsigned h = 0; h < kMaxHostHarts; ++h) {
                 if ((allowed(t) >> h & 1) == 0 || slots_[h].task != nullptr) continue;
                 const bool coming = std::any_of(slots_.begin(), slots_.end(),
                                                 [](const Slot& s) { return s.kick_at != Scheduler::kNever; });
@@ -229,10 +229,10 @@ class Sim {
     }
 
     Scheduler scheduler_;
-    HartSet harts_;
+    HartMask harts_;
     std::mt19937_64 random_;
     std::deque<Task> tasks_;
-    std::array<Slot, kMaxHarts> slots_{};
+    std::array<Slot, kMaxHostHarts> slots_{};
     u64 now_ = 0;
     u64 period_ = Scheduler::kNever, next_sample_ = Scheduler::kNever;
     std::function<void(u64)> sample_;

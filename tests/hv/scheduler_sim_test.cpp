@@ -18,7 +18,7 @@ using test::Task;
 
 constexpr Habit kComputes{};
 
-HartSet first(unsigned harts) { return static_cast<HartSet>((u64{1} << harts) - 1); }
+HartMask first(unsigned harts) { return static_cast<HartMask>((u64{1} << harts) - 1); }
 
 /// Watches that in every second, beginning each tenth, the tasks get the same within 5 %.
 class ShareWatch {
@@ -183,7 +183,7 @@ TEST(SchedulerSim, OverlapsOfAnyKindStarveNobodyHoweverLongTheyHaveRun) {
         const unsigned harts = 2 + upto(3);
         Sim sim(first(harts), seed);
         for (unsigned i = 3 + upto(8); i != 0; --i) {
-            const HartSet pins = 1 + upto((1u << harts) - 1);
+            const HartMask pins = 1 + upto((1u << harts) - 1);
             const Habit sleeps{.burst = kMs * (1 + upto(40)), .sleep = kMs * (1 + upto(40)), .alarm = upto(2) != 0};
             const Habit habit = upto(2) != 0 ? kComputes : sleeps;
             sim.add(habit, pins, upto(2) * upto(20) * kSecond);
@@ -201,7 +201,7 @@ TEST(SchedulerSim, AnyMixtureKeepsHartsBusyAndStarvesNobody) {
         Sim sim(first(harts), seed);
         // The last hart stays unpinned.
         for (unsigned i = upto(6); i != 0; --i) {
-            const HartSet pins = 1 + upto((1u << (harts - 1)) - 1);
+            const HartMask pins = 1 + upto((1u << (harts - 1)) - 1);
             sim.add(upto(2) != 0 ? kComputes : Habit{kMs * (1 + upto(20)), kMs * (1 + upto(20)), upto(2) != 0}, pins);
         }
         const unsigned floating = 1 + upto(12);

@@ -16,7 +16,7 @@ struct SchedulerTest : testing::Test {
     SchedEntity a, b, c, d;
     u64 now = 0;
 
-    static void add(Scheduler& s, SchedEntity& e, HartSet affinity = 0, u64 at = 0) {
+    static void add(Scheduler& s, SchedEntity& e, HartMask affinity = 0, u64 at = 0) {
         ASSERT_TRUE(s.add(e, affinity, at).has_value());
     }
     // Adds all as floating and makes them ready.
@@ -68,7 +68,7 @@ TEST_F(SchedulerTest, WhoIsAloneIsNotInterrupted) {
     Scheduler s(0b1, kSlice);
     begin(s, a);
     EXPECT_EQ(s.pick(0, 0).until, kNever);
-    EXPECT_EQ(s.add(b, 0, 10), HartSet{0b1}) << "now it may have to share";
+    EXPECT_EQ(s.add(b, 0, 10), HartMask{0b1}) << "now it may have to share";
     EXPECT_TRUE(s.must_switch(0, 10));
     EXPECT_EQ(s.pick(0, 10).entity, &a);
     EXPECT_FALSE(s.must_switch(0, 10));
@@ -85,7 +85,7 @@ TEST_F(SchedulerTest, PinnedGuestsHaveHartsOfTheirOwn) {
     EXPECT_EQ(s.pick(0, 0).entity, &b);
     ASSERT_TRUE(s.block(a, 5));
     EXPECT_EQ(s.pick(1, 5).entity, nullptr);
-    EXPECT_EQ(s.wake(a, 6), HartSet{0b10});
+    EXPECT_EQ(s.wake(a, 6), HartMask{0b10});
 }
 
 TEST_F(SchedulerTest, NobodyIsLeftWithoutAHart) {
@@ -105,11 +105,11 @@ TEST_F(SchedulerTest, AReservationSendsFloatingOnesAway) {
     begin(s, a, b);
     ASSERT_EQ(s.pick(0, 0).entity, &b);
     ASSERT_EQ(s.pick(1, 0).entity, &a);
-    EXPECT_EQ(s.add(c, 0b10, 10), HartSet{0b10});
+    EXPECT_EQ(s.add(c, 0b10, 10), HartMask{0b10});
     EXPECT_TRUE(s.must_switch(1, 10));
     EXPECT_FALSE(s.must_switch(0, 10));
     EXPECT_EQ(s.pick(1, 11).entity, nullptr);
-    EXPECT_EQ(s.wake(c, 12), HartSet{0b10});
+    EXPECT_EQ(s.wake(c, 12), HartMask{0b10});
     EXPECT_EQ(s.pick(1, 13).entity, &c);
     EXPECT_EQ(s.pick(0, kSlice).entity, &a);
 }
@@ -120,7 +120,7 @@ TEST_F(SchedulerTest, ARemovedReservationGivesItsHartsBack) {
     begin(s, a, b);
     ASSERT_NE(s.pick(0, 0).entity, nullptr);
     ASSERT_EQ(s.pick(1, 0).entity, nullptr);
-    EXPECT_EQ(s.remove(c, 1), HartSet{0b10});
+    EXPECT_EQ(s.remove(c, 1), HartMask{0b10});
     EXPECT_NE(s.pick(1, 2).entity, nullptr);
 }
 
@@ -143,9 +143,9 @@ TEST_F(SchedulerTest, WakingKicksAnIdleHartFirstTheOneItRanOn) {
     ASSERT_EQ(s.pick(2, 1).entity, &a);
     ASSERT_TRUE(s.block(a, 2));
     for (unsigned hart = 0; hart < 3; ++hart) ASSERT_EQ(s.pick(hart, 3).entity, nullptr);
-    EXPECT_EQ(s.wake(a, 4), HartSet{0b100});
+    EXPECT_EQ(s.wake(a, 4), HartMask{0b100});
     EXPECT_EQ(s.wake(a, 4), 0u) << "ready already";
-    EXPECT_EQ(s.wake(b, 4), HartSet{0b001}) << "the other is taken";
+    EXPECT_EQ(s.wake(b, 4), HartMask{0b001}) << "the other is taken";
     EXPECT_TRUE(s.must_switch(0, 4));
     EXPECT_NE(s.pick(0, 5).entity, nullptr);
     EXPECT_NE(s.pick(2, 5).entity, nullptr);
@@ -159,7 +159,7 @@ TEST_F(SchedulerTest, WakingInterruptsWhoIsFurthestAhead) {
     ASSERT_TRUE(s.block(c, 0));
     ASSERT_EQ(s.pick(0, 0).entity, &b);
     ASSERT_EQ(s.pick(1, 200).entity, &a);
-    EXPECT_EQ(s.wake(c, 700), HartSet{0b01}) << "b has run longer";
+    EXPECT_EQ(s.wake(c, 700), HartMask{0b01}) << "b has run longer";
     EXPECT_TRUE(s.must_switch(0, 700));
     EXPECT_EQ(s.pick(0, 700).entity, &c);
     EXPECT_FALSE(s.must_switch(1, 700));
@@ -201,7 +201,7 @@ TEST_F(SchedulerTest, AnAlarmWakes) {
     pick = s.pick(0, 500);
     EXPECT_EQ(pick.entity, &b);
     ASSERT_TRUE(s.block(b, 600, 900));
-    EXPECT_EQ(s.wake(b, 700), HartSet{0b10}) << "a is ahead";
+    EXPECT_EQ(s.wake(b, 700), HartMask{0b10}) << "a is ahead";
     EXPECT_EQ(s.pick(0, 700).entity, &b);
     ASSERT_TRUE(s.block(b, 800));
     EXPECT_EQ(s.pick(0, 800).until, kNever) << "the alarm went with the wake";
@@ -218,7 +218,7 @@ TEST_F(SchedulerTest, AnAlarmMayWakeOnAnotherHart) {
     ASSERT_EQ(s.pick(1, 50).entity, nullptr);
     const Pick pick = s.pick(0, 100);
     EXPECT_EQ(pick.entity, &c);
-    EXPECT_EQ(pick.kick, HartSet{0b10}) << "for b, which had to make room";
+    EXPECT_EQ(pick.kick, HartMask{0b10}) << "for b, which had to make room";
     EXPECT_EQ(s.pick(1, 101).entity, &b);
 }
 
@@ -240,15 +240,15 @@ TEST_F(SchedulerTest, WhatIsLeftOverGoesToAnIdleHart) {
     add(s, b, 0b010);
     ASSERT_EQ(s.pick(0, 0).entity, nullptr);
     ASSERT_EQ(s.pick(1, 0).entity, nullptr);
-    EXPECT_EQ(s.wake(a, 0), HartSet{0b001});
-    EXPECT_EQ(s.wake(b, 0), HartSet{0b010});
+    EXPECT_EQ(s.wake(a, 0), HartMask{0b001});
+    EXPECT_EQ(s.wake(b, 0), HartMask{0b010});
     // Hart 1 is first, and takes what hart 0 was to have; b comes to its turn, and a has a hart to go to.
     const Pick first = s.pick(1, 0);
     ASSERT_NE(first.entity, nullptr);
     static_cast<void>(s.pick(0, 0));
     const Pick next = s.pick(1, kSlice);
     EXPECT_EQ(next.entity, &b);
-    EXPECT_EQ(first.entity == &a ? next.kick : 0u, first.entity == &a ? HartSet{0b001} : 0u);
+    EXPECT_EQ(first.entity == &a ? next.kick : 0u, first.entity == &a ? HartMask{0b001} : 0u);
 }
 
 TEST_F(SchedulerTest, AHartGivenBackBringsNoTimeWithIt) {
@@ -292,7 +292,7 @@ TEST_F(SchedulerTest, LongSoloTimeIsNotPaidBack) {
     now = 1'000'000;
     ASSERT_TRUE(s.block(a, now));
     ASSERT_EQ(s.pick(0, now).entity, nullptr);
-    EXPECT_EQ(s.wake(b, now), HartSet{0b1});
+    EXPECT_EQ(s.wake(b, now), HartMask{0b1});
     ASSERT_EQ(s.pick(0, now).entity, &b);
     EXPECT_EQ(s.wake(a, now), 0u);
     EXPECT_EQ(s.pick(0, now + kSlice).entity, &b) << "it had a little credit";

@@ -36,7 +36,7 @@ class FakeMachine {
         for (unsigned i = 0; i < kVcpus; ++i) {
             vcpus_[i].id = i;
             // The last is pinned to the last hart.
-            const HartSet affinity = everything && i == kVcpus - 1 ? hart_bit(kHarts - 1) : 0;
+            const HartMask affinity = everything && i == kVcpus - 1 ? hart_bit(kHarts - 1) : 0;
             if (!scheduler_.add(vcpus_[i].entity, affinity, now())) fail("a vCPU has no hart");
         }
         for (unsigned i = 0; i < tokens; ++i) vcpus_[i % kVcpus].inbox.fetch_add(1);
@@ -143,7 +143,7 @@ class FakeMachine {
         std::array<u8, kVcpus> tlb_;  ///< per vCPU what this hart takes to be mapped
     };
 
-    void kick(HartSet harts) {
+    void kick(HartMask harts) {
         for (unsigned h = 0; h < kHarts; ++h) {
             if ((harts >> h & 1) != 0) harts_[h].send();
         }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "hv/machine_view.hpp"
+
+#include <algorithm>
+
+namespace uc {
+
+MonitorGuest MachineView::guest(usize number) {
+    Guest& guest = at(number);
+    return {guest.name(), name(guest.state()), guest.live(), guest.ram().size(),
+            static_cast<unsigned>(guest.vcpus().size())};
+}
+
+MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
+    Guest& g = at(guest);
+    const Vcpu& v = g.vcpus()[number];
+    std::string_view state = "stopped";
+    if (v.state == sbi::hsm::Started && g.live()) {
+        state = !g.running() ? name(g.state()) : machine_.current() == &v ? "running" : v.waiting ? "waiting" : "ready";
+    }
+    return {state, machine_.hart_id(), v.stats.exits, v.hart().pc, v.hart().priv};
+}
+
+std::optional<usize> MachineView::attached() {
+    for (usize i = 0; i < guest_count(); ++i) {
+        if (machine_.console().attached() == &at(i)) return i;
+    }
+    return std::nullopt;
+}
+
+void MachineView::attach(usize guest) { machine_.console().attach(&at(guest)); }
+
+MonitorStatus MachineView::act(usize guest, GuestAction action) {
+    if (machine_.act(at(guest), action)) return {};
+    return std::unexpected(MonitorError("it is ", name(at(guest).state())));
+}
+
+MonitorStats MachineView::stats(usize guest) {
+    MonitorStats sum{};
+    for (const Vcpu& vcpu : at(guest).vcpus()) {
+        for (usize i = 0; i < kExitReasons; ++i) sum[i].count += vcpu.stats.count[i];
+    }
+    return sum;
+}
+
+usize MachineView::trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) {
+    const ExitStats& stats = at(guest).vcpus()[vcpu].stats;
+    const usize count = std::min<u64>({exits.size(), ExitStats::kRing, stats.exits});
+    for (usize i = 0; i < count; ++i) exits[i] = stats.ring[(stats.exits - count + i) % ExitStats::kRing];
+    return count;
+}
+
+std::expected<GuestHart, MonitorError> MachineView::registers(usize guest, unsigned vcpu) {
+    return at(guest).vcpus()[vcpu].hart();
+}
+
+std::expected<MonitorWalk, MonitorError> MachineView::walk(usize guest, unsigned vcpu, Gva va) {
+    Guest& g = at(guest);
+    if (g.state() == GuestState::Created) return std::unexpected(MonitorError("it was never started"));
+    const Shadow::View view = g.vcpus()[vcpu].view();
+    MonitorWalk walk;
+    walk.asid = static_cast<u16>(view.satp.get(Satp::ASID));
+    walk.guest = view_guest_tables(g.ram(), g.shadow().walk_mode(view), va);
+    if (const auto entry = g.shadow().lookup(view, va)) {
+        walk.shadow = view_shadow_entry(g.shadow().host_mode(), entry->pte, entry->level, va);
+    }
+    return walk;
+}
+
+bool MachineView::read(usize guest, Gpa address, std::span<u8> bytes) {
+    return at(guest).ram().read(address, std::as_writable_bytes(bytes));
+}
+
+}  // namespace uc

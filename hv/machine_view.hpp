@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The machine as the monitor sees it.
+
+#include "hv/machine.hpp"
+#include "hv/monitor_target.hpp"
+
+namespace uc {
+
+class MachineView final : public MonitorTarget {
+  public:
+    explicit MachineView(Machine& machine) : machine_(machine) {}
+
+    usize guest_count() override { return machine_.guests().size(); }
+    MonitorGuest guest(usize number) override;
+    MonitorVcpu vcpu(usize guest, unsigned number) override;
+    std::optional<usize> attached() override;
+    void attach(usize guest) override;
+    MonitorStatus act(usize guest, GuestAction action) override;
+    MonitorStats stats(usize guest) override;
+    usize trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) override;
+    std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) override;
+    std::expected<MonitorWalk, MonitorError> walk(usize guest, unsigned vcpu, Gva va) override;
+    bool read(usize guest, Gpa address, std::span<u8> bytes) override;
+    void set_log_level(LogLevel level) override { the_log.set_level(level); }
+    void quit() override { machine_.quit(); }
+
+  private:
+    [[nodiscard]] Guest& at(usize number) { return *machine_.guests()[number]; }
+
+    Machine& machine_;
+};
+
+}  // namespace uc
