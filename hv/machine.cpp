@@ -51,6 +51,15 @@ bool translation_changed(const Vcpu& vcpu) {
     return vcpu.translation_stale || translation_key(vcpu.hart()) != vcpu.translation_key;
 }
 
+// Whether nothing can follow from such an exit but for the vCPU itself: it does not sleep, the guest has not ended, and
+// there is nothing to do for the host, for the guest's UART or for other vCPUs.
+bool concerns_only_itself(ExitReason reason) {
+    constexpr auto bit = [](ExitReason r) { return 1u << static_cast<unsigned>(r); };
+    constexpr u32 kFarther = bit(ExitReason::Wfi) | bit(ExitReason::Sbi) | bit(ExitReason::Mmio) |
+                             bit(ExitReason::Timer) | bit(ExitReason::Software) | bit(ExitReason::External);
+    return (kFarther & bit(reason)) == 0;
+}
+
 // Handles an exit; says whether the guest may just go on. This is the hot path: most traps never leave it.
 bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
     Vcpu& vcpu = Vcpu::of(frame);
@@ -58,10 +67,7 @@ bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
     const ExitReason reason = handle_exit(vcpu, trap);
     vcpu.stats.tally(reason);
     vcpu.last_exit = reason;
-    if (may_interrupt(vcpu) || translation_changed(vcpu)) return false;
-    // The run loop has more to do: interrupts of the host, keys for the guest's UART, other vCPUs that were woken.
-    if (trap.scause.is_interrupt() || reason == ExitReason::Mmio || reason == ExitReason::Sbi) return false;
-    return may_run(vcpu);
+    return concerns_only_itself(reason) && !may_interrupt(vcpu) && !translation_changed(vcpu);
 }
 
 }  // namespace
