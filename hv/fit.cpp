@@ -162,6 +162,13 @@ LoadStatus read_harts(const FdtProperty& property, const Where& where, GuestConf
     return {};
 }
 
+LoadStatus read_restart(const FdtProperty& property, const Where& where, GuestConfig& guest) {
+    const std::optional<u32> times = property.cell();
+    if (!times) return wrong(where, property, "not one cell");
+    guest.restarts = *times;
+    return {};
+}
+
 LoadStatus read_property(FdtNode images, const FdtProperty& property, const Where& where, GuestConfig& guest) {
     const std::string_view name = property.name;
     if (is_one_of(name, {"description", "compatible", "phandle"})) return {};
@@ -172,6 +179,7 @@ LoadStatus read_property(FdtNode images, const FdtProperty& property, const Wher
     if (name == "undercroft,vcpus") return read_vcpus(property, where, guest);
     if (name == "undercroft,mmu") return read_mmu(property, where, guest);
     if (name == "undercroft,harts") return read_harts(property, where, guest);
+    if (name == "undercroft,restart") return read_restart(property, where, guest);
     if (name == "undercroft,stopped") {
         guest.stopped = true;
         return property.value.empty() ? LoadStatus{} : wrong(where, property, "takes no value");

@@ -234,6 +234,13 @@ bool Guest::act(GuestAction action) {
     return false;
 }
 
+bool Guest::restart_after_failure() {
+    if (state_ != GuestState::Failed || restarts_ == config_.restarts) return false;
+    ++restarts_;
+    state_ = GuestState::Starting;
+    return true;
+}
+
 void Guest::fail(std::string_view reason) {
     state_ = GuestState::Failed;
     fail_reason_ = Text<200>(reason);

@@ -86,6 +86,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     [[nodiscard]] GuestState state() const { return state_; }
     /// Whether its vCPUs may run.
     [[nodiscard]] bool running() const { return state_ == GuestState::Running; }
+    /// After a failure: starts it again if its configuration has it so, and not too often already.
+    [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
     void set_ended() { ended_ = true; }
@@ -180,6 +182,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     std::optional<GoldfishRtc> rtc_;
     Bus bus_;
     bool ended_ = false;
+    u32 restarts_ = 0;  ///< after failures
     Vcpu* caller_ = nullptr;  ///< whose SBI call is being served
     u64 starts_ = 0;
 };

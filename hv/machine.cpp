@@ -171,15 +171,21 @@ void Machine::settle(Guest& guest) {
         start(guest);
     }
     if (guest.live() || guest.state() == GuestState::Created || guest.ended()) return;
-    guest.set_ended();
     switch (guest.state()) {
         case GuestState::Failed:
             tell_end(guest, "failed: ", guest.fail_reason());
+            print_last_exits(guest);
+            if (guest.restart_after_failure()) {
+                log_always("{}: restarted after its failure", guest.name());
+                unsettled_ = true;
+                return;
+            }
             end_ = MachineEnd::Failure;
             break;
         case GuestState::Stopped: tell_end(guest, "stopped"); break;
         default: tell_end(guest, "shutdown"); break;
     }
+    guest.set_ended();
     // Nobody would see that the others go on.
     if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
 }
@@ -194,6 +200,18 @@ void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why)
     console_.end_line(guest);
     if (options_.stats) print_stats(guest);
     log_always("{}: {}{}", guest.name(), how, why);
+}
+
+// For who looks for the cause of a failure: the guest is kept as it is, and this is what it did last.
+void Machine::print_last_exits(Guest& guest) const {
+    constexpr u64 kShown = 5;
+    for (const Vcpu& vcpu : guest.vcpus()) {
+        const ExitStats& stats = vcpu.stats;
+        for (u64 i = stats.exits - std::min(stats.exits, kShown); i < stats.exits; ++i) {
+            const ExitRecord& exit = stats.ring[i % ExitStats::kRing];
+            log_info("{}: vCPU {}: pc {x} {} stval {x}", guest.name(), vcpu.id, exit.pc, name(exit.reason), exit.stval);
+        }
+    }
 }
 
 void Machine::print_stats(Guest& guest) const {

@@ -59,6 +59,7 @@ class Machine final : public VcpuWaker {
     void serve_interrupts();
     void arm_timer();
     void print_stats(Guest& guest) const;
+    void print_last_exits(Guest& guest) const;
     [[nodiscard]] bool anyone_live() const;
     [[nodiscard]] u64 now() { return platform_.time(); }
 

@@ -30,6 +30,7 @@ const std::string kTwoGuests = R"(
         b {
             description = "the first"; kernel = "linux"; ramdisk = "disk"; fdt = "tree"; bootargs = "quiet splash";
             undercroft,memory = <1 0>; undercroft,vcpus = <4>; undercroft,harts = <3 1>; undercroft,stopped;
+            undercroft,restart = <2>;
         };
         a { kernel = "linux"; };
     };
@@ -81,12 +82,14 @@ TEST(Fit, ReadsEveryGuestInOrder) {
     EXPECT_EQ(b.harts[0], 3u);
     EXPECT_EQ(b.harts[1], 1u);
     EXPECT_TRUE(b.stopped);
+    EXPECT_EQ(b.restarts, 2u);
     const GuestConfig& a = result.config.guests[1];
     EXPECT_EQ(a.name, "a");
     EXPECT_EQ(a.memory, kDefaultGuestMemory);
     EXPECT_EQ(a.vcpus, 1u);
     EXPECT_TRUE(a.harts.empty() && a.ramdisk.data.empty() && a.fdt.data.empty() && a.bootargs.empty());
     EXPECT_FALSE(a.stopped);
+    EXPECT_EQ(a.restarts, 0u);
 }
 
 TEST(Fit, GuestPropertiesAreChecked) {
@@ -109,6 +112,7 @@ TEST(Fit, GuestPropertiesAreChecked) {
               "guest b: undercroft,harts: hart 3 is there twice");
     EXPECT_EQ(error_with("undercroft,harts = <3 1>", "undercroft,harts"),
               "guest b: undercroft,harts: not a list of cells");
+    EXPECT_EQ(error_with("undercroft,stopped", "undercroft,restart = <1 2>"), "guest b: undercroft,restart: not one cell");
     EXPECT_EQ(error_with("undercroft,stopped", "undercroft,stopped = <1>"),
               "guest b: undercroft,stopped: takes no value");
     EXPECT_EQ(error_with("bootargs = \"quiet splash\"", "bootargs = <7>"), "guest b: bootargs: not one string");
