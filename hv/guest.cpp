@@ -31,7 +31,8 @@ u64 code_size(u64 memory) { return align_up(std::clamp(memory / kCodeShare, kLea
 
 }  // namespace
 
-std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment) {
+std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment,
+                                               unsigned number) {
     const auto plan = plan_guest(config);
     if (!plan) return std::unexpected(plan.error());
     HostMemory& memory = *environment.memory;
@@ -66,7 +67,7 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    auto* guest = new (at) Guest(config, environment, {*ram, config.memory}, {*pool, pool_size},
+    auto* guest = new (at) Guest(config, environment, number, {*ram, config.memory}, {*pool, pool_size},
                                  {*pool + pool_size, copies_size}, {at + sizeof(Guest) + vcpus_size, metadata_size},
                                  {vcpus, config.vcpus}, at + sizeof(Guest) + vcpus_size + metadata_size);
     // Whether a device tree can be made shows only in the making.
@@ -77,8 +78,8 @@ std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const 
     return guest;
 }
 
-Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool,
-             HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors)
+Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
+             HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors)
     : config_(config),
       environment_(environment),
       features_(environment.features),
@@ -99,9 +100,8 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, Hos
     }
     // Guests that share harts must not share ASIDs. 0 is the hypervisor's own.
     const u64 share = ((1ull << environment.host_asid_bits) - 1) / environment.guests;
-    const u64 index = environment.created++ % environment.guests;
-    asid_first_ = static_cast<u16>(1 + index * share);
-    asid_last_ = static_cast<u16>((index + 1) * share);
+    asid_first_ = static_cast<u16>(1 + number * share);
+    asid_last_ = static_cast<u16>((number + 1) * share);
     bool placed = bus_.add(kGuestSyscon, Syscon::kSize, syscon_) && bus_.add(kGuestPlic, Plic::kSize, plic_) &&
                   bus_.add(kGuestUart, Uart16550::kSize, uart_);
     if (environment.wall_clock != nullptr) {

@@ -44,11 +44,10 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
-    mutable unsigned created = 0;  ///< guests so far
-    unsigned guests = 1;           ///< that share the ASIDs, each with a range of its own
-    VcpuWaker* waker = nullptr;    ///< null: nobody schedules
-    u64 vlenb = 0;                 ///< bytes of a vector register; 0: guests have none
-    bool replace = true;           ///< privileged instructions may be replaced (docs/replacing.md)
+    unsigned guests = 1;         ///< that share the ASIDs, each with a range of its own
+    VcpuWaker* waker = nullptr;  ///< null: nobody schedules
+    u64 vlenb = 0;               ///< bytes of a vector register; 0: guests have none
+    bool replace = true;         ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.
@@ -69,9 +68,11 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
   public:
     /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit and that its
     /// device tree can be made: what was created can be started. The guest is Created, not started. `config` and
-    /// `environment` must outlive it. An error leaves nothing allocated.
+    /// `environment` must outlive it. `number` tells it from the environment's other guests, from 0. An error leaves
+    /// nothing allocated.
     [[nodiscard]] static std::expected<Guest*, LoadError> create(const GuestConfig& config,
-                                                                 const GuestEnvironment& environment);
+                                                                 const GuestEnvironment& environment,
+                                                                 unsigned number = 0);
 
     /// Loads the images and starts vCPU 0 as a machine that was just switched on; also how a guest reboots.
     [[nodiscard]] LoadStatus start();
@@ -127,8 +128,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     void resume_output() override { uart_.drain(); }
 
   private:
-    Guest(const GuestConfig& config, const GuestEnvironment& environment, HostRange ram, HostRange pool, HostRange code,
-          std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
+    Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
+          HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
 
     [[nodiscard]] ShadowOptions shadow_options() const;
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
@@ -182,7 +183,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     std::optional<GoldfishRtc> rtc_;
     Bus bus_;
     bool ended_ = false;
-    u32 restarts_ = 0;  ///< after failures
+    u32 restarts_ = 0;        ///< after failures
     Vcpu* caller_ = nullptr;  ///< whose SBI call is being served
     u64 starts_ = 0;
 };

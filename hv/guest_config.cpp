@@ -22,12 +22,16 @@ std::optional<SatpMode> parse_satp_mode(std::string_view name) {
     return std::nullopt;
 }
 
-LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode) {
+LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode, u64 boot_hart) {
     const auto stopped = [](const GuestConfig& guest) { return guest.stopped; };
     if (std::all_of(config.guests.begin(), config.guests.end(), stopped)) {
         return load_error("guest ", config.guests[0].name, ": undercroft,stopped: no other guest would run");
     }
     for (const GuestConfig& guest : config.guests) {
+        if (!guest.harts.empty() && !guest.harts.contains(boot_hart)) {
+            return load_error("guest ", guest.name, ": undercroft,harts: this version runs guests on hart ", boot_hart,
+                              " alone");
+        }
         if (guest.mmu && *guest.mmu > host_mode) {
             return load_error("guest ", guest.name, ": undercroft,mmu: larger than the machine's translation mode");
         }

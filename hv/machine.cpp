@@ -191,8 +191,10 @@ void Machine::settle(Guest& guest) {
 }
 
 void Machine::settle_guests() {
-    unsettled_ = false;
-    for (Guest* guest : guests_) settle(*guest);
+    do {
+        unsettled_ = false;
+        for (Guest* guest : guests_) settle(*guest);
+    } while (unsettled_);  // while one's end was told, a person may have done something to another
 }
 
 void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {

@@ -226,10 +226,10 @@ void create_guests(Machine& machine) {
     the_log.set_level(hv.boot.options.loglevel);
     hv.environment.replace = hv.boot.options.replace;
     must(check_harts(hv.boot.config, hv.machine));
-    must(check_supported(hv.boot.config, arch::window.mode));
+    must(check_supported(hv.boot.config, arch::window.mode, hv.boot_hart));
     hv.environment.guests = static_cast<unsigned>(hv.boot.config.guests.size());
     for (const GuestConfig& config : hv.boot.config.guests) {
-        Guest* guest = must(Guest::create(config, hv.environment));
+        Guest* guest = must(Guest::create(config, hv.environment, static_cast<unsigned>(machine.guests().size())));
         machine.add(*guest);
         log_info("guest {}: {} MiB, {} vCPU{}", guest->name(), config.memory / kMiB, config.vcpus,
                  config.vcpus == 1 ? "" : "s");

@@ -83,6 +83,27 @@ TEST(Payload, RefusesNothingAndOtherTrees) {
               "image tree: cut off: 100 of " + std::to_string(fit.size()) + " bytes are there");
 }
 
+TEST(CheckSupported, RefusesWhatWouldNotRun) {
+    MachineConfig config;
+    GuestConfig one, two;
+    one.name = "one";
+    two.name = "two";
+    EXPECT_TRUE(config.guests.push(one) && config.guests.push(two));
+    const auto error = [&] { return error_of(check_supported(config, SatpMode::Sv48, 3)); };
+    EXPECT_EQ(error(), "");
+    config.guests[1].stopped = true;
+    EXPECT_EQ(error(), "") << "one guest is enough";
+    config.guests[0].stopped = true;
+    EXPECT_EQ(error(), "guest one: undercroft,stopped: no other guest would run");
+    config.guests[0].stopped = false;
+    EXPECT_TRUE(config.guests[1].harts.push(2));
+    EXPECT_EQ(error(), "guest two: undercroft,harts: this version runs guests on hart 3 alone");
+    EXPECT_TRUE(config.guests[1].harts.push(3));
+    EXPECT_EQ(error(), "");
+    config.guests[0].mmu = SatpMode::Sv57;
+    EXPECT_EQ(error(), "guest one: undercroft,mmu: larger than the machine's translation mode");
+}
+
 TEST(CheckHarts, NamesGuestAndHart) {
     auto machine = std::make_unique<HostMachine>();
     for (const u64 id : {1, 2}) {

@@ -72,8 +72,8 @@ class TestMachine {
         added.bootargs = "quiet";
         return added;
     }
-    Guest& create(const GuestConfig& config) {
-        auto guest = Guest::create(config, environment);
+    Guest& create(const GuestConfig& config, unsigned number = 0) {
+        auto guest = Guest::create(config, environment, number);
         if (!guest) {
             ADD_FAILURE() << guest.error().text.view();
             std::abort();
