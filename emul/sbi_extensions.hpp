@@ -44,6 +44,7 @@ SbiReply sbi_rfence(const SbiCall& call);
 SbiReply sbi_hsm(const SbiCall& call);
 SbiReply sbi_debug_console(const SbiCall& call);
 SbiReply sbi_legacy(const SbiCall& call);
+SbiReply sbi_undercroft(const SbiCall& call);
 
 /// The harts that a hart mask names (SBI 2.0, 3.1), all of them existing.
 class HartSet {

@@ -57,11 +57,6 @@ SbiReply system_reset(const SbiCall& call) {
     return Outcome::leave();
 }
 
-SbiReply undercroft(const SbiCall& call) {
-    if (call.fid != sbi::undercroft::Version) return Error::NotSupported;
-    return SbiReply::value(kSbiImplVersion);
-}
-
 struct Extension {
     u64 first;
     u64 last;
@@ -82,7 +77,7 @@ constexpr std::array kExtensions{
     Extension{static_cast<u64>(Ext::LegacySetTimer), static_cast<u64>(Ext::LegacyShutdown), sbi_legacy},
     one(Ext::Base, base),
     one(Ext::Srst, system_reset),
-    Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, undercroft},
+    Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, sbi_undercroft},
 };
 
 [[nodiscard]] const Extension* find_extension(u64 eid) {

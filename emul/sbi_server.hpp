@@ -8,24 +8,12 @@
 
 #include "emul/guest_hart.hpp"
 #include "emul/outcome.hpp"
-#include "isa/sbi.hpp"
+#include "emul/sbi_undercroft.hpp"
 
 namespace uc {
 
-/// sbi_get_impl_id: ASCII "UC". Not registered; far above the numbers that are handed out in sequence.
-inline constexpr u64 kSbiImplId = 0x5543;
-/// sbi_get_impl_version: major in bits 31:16, minor in 15:8, patch in 7:0.
-inline constexpr u64 kSbiImplVersion = 0x00'0100;
 /// sbi_get_spec_version: major in bits 30:24, minor in 23:0.
 inline constexpr u64 kSbiSpecVersion = 2u << 24;
-
-/// The firmware-specific extension of this implementation (SBI 2.0, "Firmware Specific Extension Space").
-namespace sbi::undercroft {
-inline constexpr u64 kExt = static_cast<u64>(Ext::FirmwareBase) + kSbiImplId;
-enum Fid : u64 {
-    Version,  ///< value: kSbiImplVersion. Success tells a guest that it runs on Undercroft.
-};
-}  // namespace sbi::undercroft
 
 /// Virtual addresses [start, start + size) that remote harts forget. `size` is not zero.
 struct SfenceRange {
@@ -64,6 +52,14 @@ class SbiBackend {
 
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.
     virtual void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) = 0;
+
+    /// Whether the guest may look after others; the next three are called only then.
+    [[nodiscard]] virtual bool is_manager() = 0;
+    [[nodiscard]] virtual u64 guest_count() = 0;
+    /// nullopt: there is no such guest.
+    [[nodiscard]] virtual std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) = 0;
+    /// `guest` exists; false where its state does not allow `action`. The caller may be acting on itself.
+    [[nodiscard]] virtual bool guest_act(u64 guest, sbi::undercroft::Action action) = 0;
 
     /// Bytes taken, from the front; fewer when the console is full. Calls that may block execute their ecall again
     /// until a byte goes through, so the console must drain meanwhile.

@@ -162,6 +162,11 @@ LoadStatus read_harts(const FdtProperty& property, const Where& where, GuestConf
     return {};
 }
 
+LoadStatus read_flag(const FdtProperty& property, const Where& where, bool& flag) {
+    flag = true;
+    return property.value.empty() ? LoadStatus{} : wrong(where, property, "takes no value");
+}
+
 LoadStatus read_restart(const FdtProperty& property, const Where& where, GuestConfig& guest) {
     const std::optional<u32> times = property.cell();
     if (!times) return wrong(where, property, "not one cell");
@@ -180,10 +185,8 @@ LoadStatus read_property(FdtNode images, const FdtProperty& property, const Wher
     if (name == "undercroft,mmu") return read_mmu(property, where, guest);
     if (name == "undercroft,harts") return read_harts(property, where, guest);
     if (name == "undercroft,restart") return read_restart(property, where, guest);
-    if (name == "undercroft,stopped") {
-        guest.stopped = true;
-        return property.value.empty() ? LoadStatus{} : wrong(where, property, "takes no value");
-    }
+    if (name == "undercroft,stopped") return read_flag(property, where, guest.stopped);
+    if (name == "undercroft,manager") return read_flag(property, where, guest.manager);
     if (name == "bootargs") {
         if (!property.string()) return wrong(where, property, "not one string");
         guest.bootargs = *property.string();

@@ -21,13 +21,20 @@
 
 namespace uc {
 
-/// Who is told that a vCPU may have something to do: an interrupt pends for it, or it was started.
-class VcpuWaker {
+class Guest;
+
+/// All guests, as one of them may concern the others.
+class GuestKeeper {
   public:
+    /// A vCPU may have something to do: an interrupt pends for it, or it was started.
     virtual void wake(Vcpu& vcpu) = 0;
+    [[nodiscard]] virtual std::span<Guest* const> guests() const = 0;
+    /// Does something to a guest as a whole; false where its state does not allow that. Takes effect when the caller's
+    /// exit is over.
+    [[nodiscard]] virtual bool act(Guest& guest, GuestAction action) = 0;
 
   protected:
-    ~VcpuWaker() = default;
+    ~GuestKeeper() = default;
 };
 
 /// What guests have in common: the machine as they may see it.
@@ -44,10 +51,10 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
-    unsigned guests = 1;         ///< that share the ASIDs, each with a range of its own
-    VcpuWaker* waker = nullptr;  ///< null: nobody schedules
-    u64 vlenb = 0;               ///< bytes of a vector register; 0: guests have none
-    bool replace = true;         ///< privileged instructions may be replaced (docs/replacing.md)
+    unsigned guests = 1;            ///< that share the ASIDs, each with a range of its own
+    GuestKeeper* keeper = nullptr;  ///< null: there is one guest with one vCPU
+    u64 vlenb = 0;                  ///< bytes of a vector register; 0: guests have none
+    bool replace = true;            ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.
@@ -135,7 +142,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
     void reset_vcpus();
     void wake(Vcpu& vcpu) {
-        if (environment_.waker != nullptr) environment_.waker->wake(vcpu);
+        if (environment_.keeper != nullptr) environment_.keeper->wake(vcpu);
     }
 
     // SbiBackend
@@ -152,6 +159,10 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     sbi::hsm::State hart_state(unsigned vcpu) override { return vcpus_[vcpu].state; }
     void hart_suspend(unsigned vcpu, bool retentive) override;
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
+    bool is_manager() override { return config_.manager && environment_.keeper != nullptr; }
+    u64 guest_count() override { return environment_.keeper->guests().size(); }
+    std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) override;
+    bool guest_act(u64 guest, sbi::undercroft::Action action) override;
     usize console_write(std::span<const u8> bytes) override;
     usize console_read(std::span<u8> bytes) override;
     bool is_guest_memory(Gpa address, u64 size) override { return ram_.contains(address, size); }

@@ -35,6 +35,7 @@ struct GuestConfig {
     std::optional<SatpMode>
         mmu;               ///< largest translation mode to offer; default: the largest that keeps clear of the window
     bool stopped = false;  ///< create it, but do not start it
+    bool manager = false;  ///< may look after the other guests
     u32 restarts = 0;      ///< how often to start it again when it has failed
     GuestImage kernel;
     GuestImage ramdisk;

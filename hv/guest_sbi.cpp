@@ -83,6 +83,36 @@ void Guest::request_reset(ResetRequest request) {
     }
 }
 
+std::optional<sbi::undercroft::GuestRecord> Guest::guest_record(u64 number) {
+    using namespace sbi::undercroft;
+    const auto guests = environment_.keeper->guests();
+    if (number >= guests.size()) return std::nullopt;
+    Guest& guest = *guests[number];
+    GuestRecord record;
+    std::copy_n(guest.name().begin(), std::min(guest.name().size(), record.name.size() - 1), record.name.begin());
+    switch (guest.state()) {
+        case GuestState::Created: record.state = Created; break;
+        case GuestState::Starting:
+        case GuestState::Running:
+        case GuestState::Reboot: record.state = Running; break;
+        case GuestState::Paused: record.state = Paused; break;
+        case GuestState::Shutdown: record.state = Ended; break;
+        case GuestState::Stopped: record.state = Stopped; break;
+        case GuestState::Failed: record.state = Failed; break;
+    }
+    record.vcpus = static_cast<u32>(guest.vcpus().size());
+    record.memory = guest.ram().size();
+    for (const Vcpu& vcpu : guest.vcpus()) record.exits += vcpu.stats.exits;
+    record.is_caller = &guest == this ? 1 : 0;
+    return record;
+}
+
+bool Guest::guest_act(u64 guest, sbi::undercroft::Action action) {
+    static_assert(static_cast<u64>(GuestAction::Reset) == sbi::undercroft::Reset &&
+                  static_cast<u64>(GuestAction::Start) == sbi::undercroft::Start);
+    return environment_.keeper->act(*environment_.keeper->guests()[guest], static_cast<GuestAction>(action));
+}
+
 usize Guest::console_write(std::span<const u8> bytes) {
     if (!uart_.drain()) return 0;  // not before what the serial port still holds
     usize taken = 0;

@@ -15,7 +15,7 @@ class Monitor;
 enum class MachineEnd : u8 { Success, Failure };
 
 /// All guests on one hart, whose vCPUs take turns.
-class Machine final : public VcpuWaker {
+class Machine final : public GuestKeeper {
   public:
     Machine(Platform& platform, Console& console, const Options& options)
         : platform_(platform),
@@ -31,7 +31,7 @@ class Machine final : public VcpuWaker {
     [[nodiscard]] MachineEnd run();
 
     // Who looks after guests. From within the run loop.
-    [[nodiscard]] std::span<Guest* const> guests() const { return {guests_.begin(), guests_.size()}; }
+    [[nodiscard]] std::span<Guest* const> guests() const override { return {guests_.begin(), guests_.size()}; }
     [[nodiscard]] Console& console() { return console_; }
     /// The host's number of it.
     [[nodiscard]] u64 hart_id() const { return hart_id_; }
@@ -39,7 +39,7 @@ class Machine final : public VcpuWaker {
     /// The vCPU that has the hart; null: none.
     [[nodiscard]] const Vcpu* current() const { return current_; }
     /// False where the guest's state does not allow `action`.
-    [[nodiscard]] bool act(Guest& guest, GuestAction action);
+    [[nodiscard]] bool act(Guest& guest, GuestAction action) override;
     /// Ends all guests and the machine.
     void quit() { quit_ = true; }
 

@@ -259,7 +259,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     Machine machine(hv.hart, *hv.console, hv.boot.options);
     the_machine = &machine;
     machine.set_hart_id(hart_id);
-    hv.environment.waker = &machine;
+    hv.environment.keeper = &machine;
     create_guests(machine);
     MachineView view(machine);
     Monitor monitor(view, hv.console->prompt_sink());

@@ -35,6 +35,9 @@ class FakeSbiBackend final : public SbiBackend {
     usize output_room = ~usize{0};
     std::expected<u64, Exception> mask_word = 0;  ///< what the guest's virtual memory holds, wherever
     std::vector<u64> mask_reads;
+    bool manager = false;
+    bool act_works = true;
+    std::vector<std::pair<u64, sbi::undercroft::Action>> acts;
 
     u64 vcpu_count() override { return states.size(); }
     u64 mvendorid() override { return 0x1111; }
@@ -59,6 +62,19 @@ class FakeSbiBackend final : public SbiBackend {
         events.push_back({Event::Kind::Reset, 0, type, reason});
     }
 
+    bool is_manager() override { return manager; }
+    u64 guest_count() override { return 2; }
+    std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) override {
+        if (guest >= 2) return std::nullopt;
+        sbi::undercroft::GuestRecord record;
+        record.name[0] = static_cast<char>('a' + guest);
+        record.vcpus = 3;
+        return record;
+    }
+    bool guest_act(u64 guest, sbi::undercroft::Action action) override {
+        acts.push_back({guest, action});
+        return act_works;
+    }
     usize console_write(std::span<const u8> bytes) override {
         const usize taken = std::min(bytes.size(), output_room);
         output.append(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));

@@ -30,7 +30,7 @@ const std::string kTwoGuests = R"(
         b {
             description = "the first"; kernel = "linux"; ramdisk = "disk"; fdt = "tree"; bootargs = "quiet splash";
             undercroft,memory = <1 0>; undercroft,vcpus = <4>; undercroft,harts = <3 1>; undercroft,stopped;
-            undercroft,restart = <2>;
+            undercroft,restart = <2>; undercroft,manager;
         };
         a { kernel = "linux"; };
     };
@@ -83,6 +83,7 @@ TEST(Fit, ReadsEveryGuestInOrder) {
     EXPECT_EQ(b.harts[1], 1u);
     EXPECT_TRUE(b.stopped);
     EXPECT_EQ(b.restarts, 2u);
+    EXPECT_TRUE(b.manager);
     const GuestConfig& a = result.config.guests[1];
     EXPECT_EQ(a.name, "a");
     EXPECT_EQ(a.memory, kDefaultGuestMemory);
@@ -90,6 +91,7 @@ TEST(Fit, ReadsEveryGuestInOrder) {
     EXPECT_TRUE(a.harts.empty() && a.ramdisk.data.empty() && a.fdt.data.empty() && a.bootargs.empty());
     EXPECT_FALSE(a.stopped);
     EXPECT_EQ(a.restarts, 0u);
+    EXPECT_FALSE(a.manager);
 }
 
 TEST(Fit, GuestPropertiesAreChecked) {
@@ -112,7 +114,8 @@ TEST(Fit, GuestPropertiesAreChecked) {
               "guest b: undercroft,harts: hart 3 is there twice");
     EXPECT_EQ(error_with("undercroft,harts = <3 1>", "undercroft,harts"),
               "guest b: undercroft,harts: not a list of cells");
-    EXPECT_EQ(error_with("undercroft,stopped", "undercroft,restart = <1 2>"), "guest b: undercroft,restart: not one cell");
+    EXPECT_EQ(error_with("undercroft,stopped", "undercroft,restart = <1 2>"),
+              "guest b: undercroft,restart: not one cell");
     EXPECT_EQ(error_with("undercroft,stopped", "undercroft,stopped = <1>"),
               "guest b: undercroft,stopped: takes no value");
     EXPECT_EQ(error_with("bootargs = \"quiet splash\"", "bootargs = <7>"), "guest b: bootargs: not one string");

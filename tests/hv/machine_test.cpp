@@ -30,7 +30,7 @@ struct MachineTest : testing::Test {
     Options options;
     Machine machine{platform, host.console, options};
 
-    MachineTest() { host.environment.waker = &machine; }
+    MachineTest() { host.environment.keeper = &machine; }
     Guest& add(std::string_view name = "guest0", u32 vcpus = 1) {
         Guest& guest = host.create(host.config(name, vcpus));
         machine.add(guest);
@@ -132,7 +132,7 @@ TEST_F(MachineTest, TheWorstEndWinsWhicheverCameFirst) {
     for (const bool fail_first : {true, false}) {
         test::TestMachine two;
         Machine both(two.platform, two.console, options);
-        two.environment.waker = &both;
+        two.environment.keeper = &both;
         both.add(two.create(two.config("one")));
         both.add(two.create(two.config("two")));
         const auto fail = [](GuestHart& h) { return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure); };

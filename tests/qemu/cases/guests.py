@@ -92,7 +92,7 @@ for name, kind, _ in (line.split() for line in CATALOGUE.read_text().splitlines(
         add_test(name, passes(name), OTHERS, tags=["behaviour", "matrix"])
     elif kind == "hostile":
         add_test(name, passes(name), ["noh", "rv64", "u54", *OTHERS], tags=["behaviour", "hostile"])
-    else:
+    elif kind == "endless":
         add_test(name, endless(name), ["noh", "u54"], tags=["behaviour", "hostile"])
 
 
@@ -115,6 +115,29 @@ def untranslated_reboots(bench: Bench) -> None:
     with bench.inside(bench.write("reboot.bin", REBOOT)) as console:
         for _ in range(50):
             console.expect(r"^\[uc\] guest0: reboot$")
+
+
+@test(["rv64", "u54"], tags=["manager"])
+def manage(bench: Bench) -> None:
+    """A guest with the right to do so looks after another; without it, it is told that it may not."""
+    source = """/ {
+        images {
+            manage { data = /incbin/("%s"); type = "kernel"; };
+            minikernel { data = /incbin/("%s"); type = "kernel"; };
+        };
+        configurations {
+            boss { kernel = "manage"; undercroft,memory = <0x4000000>; %s };
+            worker { kernel = "minikernel"; bootargs = "quiet"; undercroft,memory = <0x4000000>; undercroft,stopped; };
+        };
+    };"""
+    with bench.inside(bench.fit(source % (guest("manage"), guest("minikernel"), "undercroft,manager;"))) as console:
+        console.expect(r"^boss\| PASS manage$")
+        bench.end(console)
+        if console.text.count("[uc] worker: shutdown") != 2 or console.text.count("[uc] worker: stopped") != 20:
+            raise console.failure("the worker has not ended as often as it was told to")
+    with bench.inside(bench.fit(source % (guest("manage"), guest("minikernel"), ""))) as console:
+        console.expect(r"^boss\| FAIL manage")
+        bench.end(console, status=1)
 
 
 # li a7, HSM; li a6, stop; ecall
