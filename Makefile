@@ -10,7 +10,7 @@ export GUEST SMP MEM CPU MACHINE BIOS QEMU QEMU_ARGS APPEND DEBUG
 
 help: ## List these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
-	@echo 'make qemu takes GUEST (linux, minikernel, FILE), SMP, MEM, CPU, MACHINE, BIOS, QEMU, QEMU_ARGS, APPEND, DEBUG=1.'
+	@echo 'make qemu takes GUEST (linux, two-linux, minikernel, FILE), SMP, MEM, CPU, MACHINE, BIOS, QEMU, QEMU_ARGS, APPEND, DEBUG=1.'
 
 all: $(BUILD)/build.ninja ## Build the hypervisor and its guests
 	meson compile -C $(BUILD)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Starts Undercroft in QEMU with a guest: what `make qemu` runs. Settings come from the environment:
 
-GUEST      linux (default), the name of one of our own guests (minikernel, ...), or a file: .its, .itb, Image, ELF, raw
+GUEST      linux (default), two-linux (two of them, of two vCPUs each), the name of one of our own guests (minikernel, ...), or a file: .its, .itb, Image, ELF, raw
 SMP, MEM   harts and memory of the host machine (1, 2G)        CPU, MACHINE  its processor and board (rv64, virt)
 BIOS, QEMU firmware and emulator (default, qemu-system-riscv64)   QEMU_ARGS  more arguments for QEMU
 APPEND     "HYPERVISOR OPTIONS -- GUEST BOOTARGS", or bootargs alone     DEBUG  1: wait for gdb on port 1234
@@ -20,6 +20,8 @@ BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 HYPERVISOR = BUILD / "undercroft.elf"
 LINUX_BUILDER = ROOT / "guest-images" / "linux" / "build.py"
 LINUX_BOOTARGS = "console=ttyS0"
+# Linux guests by GUEST, and what their builder is told.
+LINUX_TREES = {"linux": (), "two-linux": ("--tree", "two-linux", "--vcpus", "2")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Machine:
 
 
 def build_linux(out: pathlib.Path, bootargs: str = LINUX_BOOTARGS, *options: str) -> dict[str, pathlib.Path]:
-    """Makes the Linux guest in the folder `out`; returns the paths of its kernel, initramfs and itb."""
+    """Makes Linux guests in the folder `out`, as the builder's `options` say; returns the paths of its kernel, initramfs and itb."""
     command = [str(LINUX_BUILDER), str(out), "--bootargs", bootargs, *options]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return {name: pathlib.Path(path) for name, path in (line.split(" ", 1) for line in lines)}
@@ -77,10 +79,10 @@ def compile_its(source: pathlib.Path) -> pathlib.Path:
 
 def payload(guest: str, append: str) -> tuple[pathlib.Path, str]:
     """Returns the file to pass as -initrd for `guest`, and what remains of `append` for -append."""
-    if guest == "linux":
+    if guest in LINUX_TREES:
         before, separator, after = f" {append} ".partition(" -- ")
         options, bootargs = (before, after) if separator else ("", before)
-        return build_linux(BUILD, f"{LINUX_BOOTARGS} {bootargs}".strip())["itb"], options.strip()
+        return build_linux(BUILD, f"{LINUX_BOOTARGS} {bootargs}".strip(), *LINUX_TREES[guest])["itb"], options.strip()
     own = sorted(BUILD.glob(f"guest-images/*/{guest}.elf"))
     file = own[0] if own else pathlib.Path(guest)
     if not file.is_file():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the Linux guest: an initramfs of busybox and root/, and a FIT of it and Debian's kernel. Equal input gives equal bytes."""
+"""Makes Linux guests: an initramfs of busybox and root/, and a FIT of it and Debian's kernel. Equal input gives equal bytes."""
 
 import argparse
 import os
@@ -72,19 +72,19 @@ def write_atomically(path: pathlib.Path, data: bytes) -> None:
 
 
 def build(out: pathlib.Path, bootargs: str = BOOTARGS, memory: int = 512 << 20, vcpus: int = 1,
-          extra: dict[str, pathlib.Path] | None = None) -> dict[str, pathlib.Path]:
-    """Makes the guest in the folder `out`. `memory` is in bytes.
+          extra: dict[str, pathlib.Path] | None = None, tree: str = "linux") -> dict[str, pathlib.Path]:
+    """Makes the guests of the FIT source `tree` in the folder `out`. `memory`, of each, is in bytes.
 
     Returns the paths of its "kernel", "initramfs" and "itb"; the first two boot on the bare machine.
     """
     parts = pathlib.Path(subprocess.run([FETCH], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
     initramfs = out / "initramfs.cpio"
     write_atomically(initramfs, make_initramfs((parts / "busybox").read_bytes(), extra or {}))
-    source = string.Template((HERE / "linux.its").read_text()).substitute(
+    source = string.Template((HERE / f"{tree}.its").read_text()).substitute(
         version=(parts / "version").read_text().strip(), kernel=parts / "Image", initramfs=initramfs.resolve(),
         bootargs=bootargs.replace("\\", r"\\").replace('"', r"\""), memory=f"{memory >> 32:#x} {memory & 0xffffffff:#x}",
         vcpus=vcpus)
-    itb = out / "linux.itb"
+    itb = out / f"{tree}.itb"
     image = subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb"], check=True, input=source.encode(),
                            stdout=subprocess.PIPE).stdout
     write_atomically(itb, image)
@@ -99,15 +99,17 @@ def parse_extra(text: str) -> tuple[str, pathlib.Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=pathlib.Path, help="folder for initramfs.cpio and linux.itb")
+    parser.add_argument("out", type=pathlib.Path, help="folder for initramfs.cpio and the image tree")
     parser.add_argument("--bootargs", default=BOOTARGS)
     parser.add_argument("--memory", type=lambda text: int(text) << 20, default=512 << 20, help="in MiB", metavar="MIB")
     parser.add_argument("--vcpus", type=int, default=1)
     parser.add_argument("--add", type=parse_extra, action="append", default=[], metavar="FILE=PLACE",
                         help="puts another file into the guest")
+    parser.add_argument("--tree", choices=sorted(path.stem for path in HERE.glob("*.its")), default="linux",
+                        help="which guests: a FIT source here")
     args = parser.parse_args()
     try:
-        parts = build(args.out, args.bootargs, args.memory, args.vcpus, dict(args.add))
+        parts = build(args.out, args.bootargs, args.memory, args.vcpus, dict(args.add), args.tree)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # the tool has said why
     for name, path in parts.items():

@@ -68,6 +68,15 @@ class Console:
         self._position = match.end()
         return match
 
+    def expect_all(self, *patterns: str, limit: float = LIMIT) -> None:
+        """As expect() for each pattern, in whichever order they come."""
+        start = end = self._position
+        for pattern in patterns:
+            self._position = start
+            self.expect(pattern, limit)
+            end = max(end, self._position)
+        self._position = end
+
     def send(self, text: str) -> None:
         """Types `text`."""
         try:

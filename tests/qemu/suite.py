@@ -148,15 +148,15 @@ _linux_lock = threading.Lock()
 
 
 @functools.cache
-def _build_linux(bootargs: str) -> dict[str, pathlib.Path]:
-    folder = BUILD / "tests" / re.sub(r"\W+", "-", bootargs)
-    return run_qemu.build_linux(folder, bootargs)
+def _build_linux(bootargs: str, vcpus: int) -> dict[str, pathlib.Path]:
+    folder = BUILD / "tests" / re.sub(r"\W+", "-", f"{bootargs} {vcpus}")
+    return run_qemu.build_linux(folder, bootargs, "--vcpus", str(vcpus))
 
 
-def linux(*bootargs: str) -> dict[str, pathlib.Path]:
+def linux(*bootargs: str, vcpus: int = 1) -> dict[str, pathlib.Path]:
     """The Linux guest with more boot arguments: its kernel, initramfs and itb."""
     with _linux_lock:
-        return _build_linux(" ".join((run_qemu.LINUX_BOOTARGS, *bootargs)))
+        return _build_linux(" ".join((run_qemu.LINUX_BOOTARGS, *bootargs)), vcpus)
 
 
 def guest(name: str) -> pathlib.Path:
