@@ -75,8 +75,6 @@ class Console final : public TextSink {
 
     /// Output of a guest, byte for byte; false when there is no room: resume_output() tells when it may try again.
     [[nodiscard]] bool put(ConsoleClient& from, u8 byte);
-    /// The same of the attached guest; with none, the byte goes straight to the terminal.
-    [[nodiscard]] bool put(u8 byte) { return client_ != nullptr ? put(*client_, byte) : put_raw(byte); }
     /// The guest has come to an end: what it left of a line is shown as one.
     void end_line(ConsoleClient& guest);
     /// Moves bytes both ways as far as they go, keys first. To be called when the terminal interrupts, and now and then
@@ -90,9 +88,7 @@ class Console final : public TextSink {
     void drain();
     [[nodiscard]] bool needs_polling() const { return !terminal_.interrupts(); }
     /// The next byte typed for `guest` that it has not been given; none unless it is attached.
-    [[nodiscard]] std::optional<u8> get(const ConsoleClient& guest) { return &guest == client_ ? get() : std::nullopt; }
-    /// A byte typed that no client has taken.
-    [[nodiscard]] std::optional<u8> get();
+    [[nodiscard]] std::optional<u8> get(const ConsoleClient& guest);
 
   private:
     /// Appends to the line being composed while there is one, and else prints.

@@ -54,9 +54,10 @@ void Console::deliver() {
     }
 }
 
-std::optional<u8> Console::get() {
-    read_keys();
-    return typed_.pop();
+std::optional<u8> Console::get(const ConsoleClient& guest) {
+    if (&guest == client_) read_keys();
+    // The keys may have given the terminal to another.
+    return &guest == client_ ? typed_.pop() : std::nullopt;
 }
 
 void Console::open_prompt() {

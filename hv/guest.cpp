@@ -131,6 +131,7 @@ LoadStatus Guest::start() {
     const auto placement = plan_guest(config_);
     if (!placement) return std::unexpected(placement.error());
     ++starts_;
+    ended_ = false;
     load_images(config_, *placement, {ram_.pointer(ram_.base(), ram_.size()), ram_.size()});
     if (auto written = write_device_tree(*placement); !written) return written;
 
@@ -152,7 +153,6 @@ LoadStatus Guest::start() {
     vcpus_[0].hart().set_x(10, 0);
     vcpus_[0].hart().set_x(11, placement->fdt.base.raw);
     state_ = GuestState::Running;
-    ended_ = false;
     wake(vcpus_[0]);
     return {};
 }
@@ -224,6 +224,7 @@ bool Guest::act(GuestAction action) {
         case GuestAction::Resume:
             if (state_ != GuestState::Paused) return false;
             state_ = GuestState::Running;
+            poll_devices();  // nobody did meanwhile
             for (Vcpu& vcpu : vcpus_) wake(vcpu);
             return true;
         case GuestAction::Reset:

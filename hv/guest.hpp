@@ -99,6 +99,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
     void set_ended() { ended_ = true; }
+    /// Whether it was ever started: before, there is no shadow().
+    [[nodiscard]] bool has_run() const { return shadow_.has_value(); }
     /// Whether its address spaces are told apart by ASIDs of the host.
     [[nodiscard]] bool has_asids() const { return shadow_->has_asids(); }
     /// Whether it has something to lose, or is about to.

@@ -13,20 +13,11 @@ namespace uc {
 namespace {
 
 constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
+constexpr u64 kNsPerSecond = 1'000'000'000;
 
 u8 translation_key(const GuestHart& hart) {
     constexpr u64 kMask = Sstatus::SUM.mask | Sstatus::MXR.mask;
     return static_cast<u8>((hart.sstatus.raw & kMask) >> (Sstatus::SUM.lsb - 1)) | static_cast<u8>(hart.priv);
-}
-
-// Chooses the shadow root again, because what it depends on has changed.
-void change_translation(Vcpu& vcpu, Platform& platform) {
-    const auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
-    vcpu.host_satp = activation.host_satp;
-    platform.use_translation(activation.host_satp);
-    platform.flush(activation.flush);
-    vcpu.translation_key = translation_key(vcpu.hart());
-    vcpu.translation_stale = false;
 }
 
 void deliver_interrupt(Vcpu& vcpu) {
@@ -72,10 +63,23 @@ bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
 
 }  // namespace
 
+// Chooses the shadow root again, because what it depends on has changed, or the hart has another's.
+void Machine::change_translation(Vcpu& vcpu) {
+    auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
+    // Without ASIDs the translations of the vCPU that was here look like this one's.
+    if (last_ != &vcpu && !vcpu.guest->has_asids()) activation.flush.merge(TlbFlush::all());
+    vcpu.host_satp = activation.host_satp;
+    platform_.use_translation(activation.host_satp);
+    platform_.flush(activation.flush);
+    vcpu.translation_key = translation_key(vcpu.hart());
+    vcpu.translation_stale = false;
+    last_ = &vcpu;
+}
+
 // Into the guest, until it cannot just go on.
 void Machine::run_vcpu(Vcpu& vcpu) {
     if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
-    if (translation_changed(vcpu)) change_translation(vcpu, platform_);
+    if (last_ != &vcpu || translation_changed(vcpu)) change_translation(vcpu);
     const TrapInfo trap = platform_.run(vcpu.frame, handle_and_go_on);
     // The guest may just have read a byte, and made room for the next.
     if (vcpu.last_exit == ExitReason::Mmio) console_.offer_input();
@@ -92,12 +96,6 @@ bool Machine::sleep_vcpu(Vcpu& vcpu) {
 void Machine::run_slice(Vcpu& vcpu, u64 until) {
     current_ = &vcpu;
     until_ = until;
-    if (last_ != &vcpu) {
-        vcpu.translation_stale = true;  // as far as the hart is concerned
-        last_ = &vcpu;
-        // Without ASIDs its translations look like another's.
-        if (!vcpu.guest->has_asids()) platform_.flush(TlbFlush::all());
-    }
     arm_timer();
     for (;;) {
         wake_if_pending(vcpu);
@@ -118,22 +116,27 @@ void Machine::serve_interrupts() {
     const u64 served = platform_.take_interrupts();
     if ((served & irq_bit(Irq::STI)) != 0) {
         timer_rang_ = true;
+        if (now() >= until_) until_ = Scheduler::kNever;  // it has served its purpose: the scheduler is asked next
         for (Guest* guest : guests_) {
             if (guest->running()) guest->poll_devices();
         }
         arm_timer();
     }
     if ((served & irq_bit(Irq::SEI)) != 0 || console_.needs_polling()) console_.service();
+    if (monitor_ != nullptr && monitor_->watching()) watch();
+}
+
+// Shows what is watched again, and sees to the next time.
+void Machine::watch() {
+    const u64 hz = platform_.timebase_hz(), time = platform_.time();
+    monitor_->tick(time / hz * kNsPerSecond + time % hz * kNsPerSecond / hz);
+    platform_.set_timer(time + hz);
 }
 
 void Machine::arm_timer() {
     platform_.set_timer(until_);
     if (console_.needs_polling()) {
         platform_.set_timer(platform_.time() + platform_.timebase_hz() / kPollsPerSecond);
-    }
-    if (monitor_ != nullptr && monitor_->watching()) {
-        monitor_->tick(platform_.time() * (Monitor::kWatchPeriodNs / platform_.timebase_hz()));
-        platform_.set_timer(platform_.time() + platform_.timebase_hz());
     }
     if (current_ != nullptr) current_->guest->update_timer(*current_);
 }
@@ -160,16 +163,14 @@ bool Machine::act(Guest& guest, GuestAction action) {
 
 void Machine::start(Guest& guest) {
     if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
+    last_ = nullptr;  // the tables in use are the hypervisor's own, whoever runs next
 }
 
 // Follows up what happened to a guest: it ended, or is to be started.
 void Machine::settle(Guest& guest) {
-    if (guest.state() == GuestState::Reboot) {
-        tell_end(guest, "reboot");
-        start(guest);
-    } else if (guest.state() == GuestState::Starting) {
-        start(guest);
-    }
+    if (guest.state() == GuestState::Reboot) tell_end(guest, "reboot");
+    // Keys that came meanwhile may have put an end to it.
+    if (guest.state() == GuestState::Reboot || guest.state() == GuestState::Starting) start(guest);
     if (guest.live() || guest.state() == GuestState::Created || guest.ended()) return;
     switch (guest.state()) {
         case GuestState::Failed:
@@ -191,10 +192,11 @@ void Machine::settle(Guest& guest) {
 }
 
 void Machine::settle_guests() {
+    // Whoever types while the end of a guest is told may ask for more.
     do {
         unsettled_ = false;
         for (Guest* guest : guests_) settle(*guest);
-    } while (unsettled_);  // while one's end was told, a person may have done something to another
+    } while (unsettled_);
 }
 
 void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {
@@ -223,6 +225,7 @@ void Machine::print_stats(Guest& guest) const {
             log_always("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
         }
     }
+    if (!guest.has_run()) return;
     const ShadowStats& s = guest.shadow().stats();
     log_always("{}: shadow fills {} prefills {} spurious {} unsyncs {} resyncs {} drops {} reclaims {} pages {}",
                guest.name(), s.fills, s.prefills, s.spurious, s.unsyncs, s.resyncs, s.drops, s.reclaims,

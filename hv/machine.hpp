@@ -51,6 +51,7 @@ class Machine final : public GuestKeeper {
 
     void run_slice(Vcpu& vcpu, u64 until);
     void run_vcpu(Vcpu& vcpu);
+    void change_translation(Vcpu& vcpu);
     [[nodiscard]] bool sleep_vcpu(Vcpu& vcpu);
     void settle_guests();
     void settle(Guest& guest);
@@ -58,6 +59,7 @@ class Machine final : public GuestKeeper {
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
     void serve_interrupts();
     void arm_timer();
+    void watch();
     void print_stats(Guest& guest) const;
     void print_last_exits(Guest& guest) const;
     [[nodiscard]] bool anyone_live() const;
@@ -71,7 +73,7 @@ class Machine final : public GuestKeeper {
     Monitor* monitor_ = nullptr;
     u64 hart_id_ = 0;
     Vcpu* current_ = nullptr;
-    Vcpu* last_ = nullptr;     ///< whose translation the hart has
+    Vcpu* last_ = nullptr;     ///< whose translation the hart has; null: nobody's
     u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
     bool timer_rang_ = false;  ///< since the scheduler was asked last
     bool unsettled_ = false;   ///< some guest's state has to be looked at

@@ -51,12 +51,15 @@ usize MachineView::trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits
 }
 
 std::expected<GuestHart, MonitorError> MachineView::registers(usize guest, unsigned vcpu) {
-    return at(guest).vcpus()[vcpu].hart();
+    const Vcpu& v = at(guest).vcpus()[vcpu];
+    GuestHart hart = v.hart();
+    hart.sip.raw = v.pending();
+    return hart;
 }
 
 std::expected<MonitorWalk, MonitorError> MachineView::walk(usize guest, unsigned vcpu, Gva va) {
     Guest& g = at(guest);
-    if (g.state() == GuestState::Created) return std::unexpected(MonitorError("it was never started"));
+    if (!g.has_run()) return std::unexpected(MonitorError("it was never started"));
     const Shadow::View view = g.vcpus()[vcpu].view();
     MonitorWalk walk;
     walk.asid = static_cast<u16>(view.satp.get(Satp::ASID));

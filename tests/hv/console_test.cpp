@@ -27,8 +27,10 @@ struct FakeClient final : ConsoleClient {
 
 TEST(Console, KeepsTheLogOnLinesOfItsOwn) {
     test::FakeTerminal terminal;
+    FakeClient client;
     Console console(terminal);
-    for (const char c : std::string("login: ")) EXPECT_TRUE(console.put(static_cast<u8>(c)));
+    console.attach(&client);
+    for (const char c : std::string("login: ")) EXPECT_TRUE(console.put(client, static_cast<u8>(c)));
     console.write("[uc] hello\n");
     console.write("[uc] again\n");
     console.drain();
@@ -38,10 +40,12 @@ TEST(Console, KeepsTheLogOnLinesOfItsOwn) {
 TEST(Console, GuestOutputWaitsAndTheLogDoesNotLoseAnything) {
     test::FakeTerminal terminal;
     terminal.room = 4;
+    FakeClient client;
     Console console(terminal);
+    console.attach(&client);
     std::string sent;
     for (const char c : std::string("abcdef")) {
-        if (console.put(static_cast<u8>(c))) sent += c;
+        if (console.put(client, static_cast<u8>(c))) sent += c;
     }
     EXPECT_EQ(sent, "abcd");
     console.write("0123456789\n");
@@ -330,6 +334,17 @@ TEST_F(SharedConsole, AGuestThatPollsOpensThePromptToo) {
     terminal.type("\x1dx");
     EXPECT_EQ(console.get(a), std::nullopt);
     EXPECT_EQ(text(), "uc> x");
+}
+
+TEST_F(SharedConsole, AGuestThatPollsLosesTheTerminalWithTheKeysBehind) {
+    console.attach(&a);
+    prompt.run = [&](std::string_view) {
+        console.attach(&b);
+        return false;
+    };
+    terminal.type("\x1d\rk");
+    EXPECT_EQ(console.get(a), std::nullopt);
+    EXPECT_EQ(console.get(b), 'k');
 }
 
 TEST_F(SharedConsole, TheMonitorKeyTwiceIsTheGuests) {

@@ -48,10 +48,12 @@ class FakePlatform final : public Platform {
 
     std::vector<Entry> entries;
     std::vector<TlbFlush> flushes;
+    std::vector<u64> flushed_under;  ///< the translation in use at each flush
     unsigned waits = 0;
     unsigned fences_i = 0;
 
-    u64 host_satp = 0;
+    static constexpr u64 kParked = 0;  ///< `host_satp` when no guest's tables are in use
+    u64 host_satp = kParked;
     u64 now = 1000;
     u64 deadline = ~0ull;
     u64 pending = 0;  ///< SSI and SEI; the timer's follows from `deadline`
@@ -69,6 +71,7 @@ class FakePlatform final : public Platform {
         entries.push_back({frame.hart, host_satp});
         if (script.empty()) {
             ADD_FAILURE() << "the guest is entered once more than the script says";
+            if (++unforeseen_ > 10) std::abort();  // and does not take the hint
             frame.hart.priv = Priv::S;
             return shut_down(frame.hart);
         }
@@ -76,7 +79,7 @@ class FakePlatform final : public Platform {
         script.pop_front();
         return stay(frame.hart);
     }
-    void park() override {}
+    void park() override { host_satp = kParked; }
     void set_timer(u64 at) override { deadline = std::min(deadline, at); }
     u64 timebase_hz() const override { return 10'000'000; }
     u64 take_interrupts() override {
@@ -107,7 +110,13 @@ class FakePlatform final : public Platform {
     void write_user_csr(CsrNo number, u64 value) override { csrs[number] = value; }
 
   protected:
-    void perform(const TlbFlush& flush) override { flushes.push_back(flush); }
+    void perform(const TlbFlush& flush) override {
+        flushes.push_back(flush);
+        flushed_under.push_back(host_satp);
+    }
+
+  private:
+    unsigned unforeseen_ = 0;
 };
 
 }  // namespace uc::test

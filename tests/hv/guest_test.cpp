@@ -243,6 +243,84 @@ TEST_F(GuestTest, AMachineWithoutClockGivesItsGuestsNone) {
     EXPECT_EQ(platform.deadline, ~0ull);
 }
 
+// What a person may do to a guest.
+
+/// A guest in that state.
+Guest& guest_in(TestMachine& machine, GuestState state) {
+    Guest& guest = machine.create(machine.config());
+    const auto act = [&](GuestAction action) { EXPECT_TRUE(guest.act(action)); };
+    if (state == GuestState::Created) return guest;
+    if (state == GuestState::Starting) {
+        act(GuestAction::Start);
+        return guest;
+    }
+    EXPECT_TRUE(guest.start());
+    Vcpu& vcpu = guest.vcpus()[0];
+    switch (state) {
+        case GuestState::Paused: act(GuestAction::Pause); break;
+        case GuestState::Stopped: act(GuestAction::Stop); break;
+        case GuestState::Reboot: act(GuestAction::Reset); break;
+        case GuestState::Failed: guest.fail("why"); break;
+        case GuestState::Shutdown: static_cast<void>(handle_exit(vcpu, test::shut_down(vcpu.hart()))); break;
+        default: break;
+    }
+    return guest;
+}
+
+TEST(GuestActions, EachStateAllowsSome) {
+    using S = GuestState;
+    constexpr std::optional<S> no;
+    struct Row {
+        S from;
+        std::array<std::optional<S>, 5> to;  ///< after Start, Stop, Pause, Resume, Reset
+        bool live;
+    };
+    const Row rows[] = {
+        {S::Created, {S::Starting, no, no, no, no}, false},
+        {S::Starting, {no, S::Stopped, no, no, S::Reboot}, true},
+        {S::Running, {no, S::Stopped, S::Paused, no, S::Reboot}, true},
+        {S::Paused, {no, S::Stopped, no, S::Running, S::Reboot}, true},
+        {S::Shutdown, {S::Starting, no, no, no, no}, false},
+        {S::Stopped, {S::Starting, no, no, no, no}, false},
+        {S::Reboot, {no, S::Stopped, no, no, S::Reboot}, true},
+        {S::Failed, {S::Starting, no, no, no, no}, false},
+    };
+    constexpr GuestAction kActions[] = {GuestAction::Start, GuestAction::Stop, GuestAction::Pause, GuestAction::Resume,
+                                        GuestAction::Reset};
+    for (const Row& row : rows) {
+        for (usize i = 0; i < row.to.size(); ++i) {
+            TestMachine machine;
+            Guest& guest = guest_in(machine, row.from);
+            ASSERT_EQ(guest.state(), row.from);
+            EXPECT_EQ(guest.live(), row.live) << name(row.from);
+            EXPECT_EQ(guest.act(kActions[i]), row.to[i].has_value()) << name(row.from) << ' ' << i;
+            EXPECT_EQ(guest.state(), row.to[i].value_or(row.from)) << name(row.from) << ' ' << i;
+            EXPECT_EQ(guest.running(), guest.state() == S::Running);
+        }
+    }
+}
+
+TEST_F(GuestTest, AnEndIsToldOnceForEachLife) {
+    Guest& guest = machine.start();
+    EXPECT_FALSE(guest.ended());
+    guest.set_ended();
+    ASSERT_TRUE(guest.start());
+    EXPECT_FALSE(guest.ended());
+}
+
+TEST_F(GuestTest, VectorRegistersAreApartAndHoldNothingOfBefore) {
+    constexpr u64 kBytes = 16;
+    machine.environment.vlenb = kBytes;
+    Guest& guest = machine.create(machine.config("guest0", 2));
+    std::byte *first = guest.vcpus()[0].frame.vector.v, *second = guest.vcpus()[1].frame.vector.v;
+    ASSERT_NE(first, nullptr);
+    EXPECT_EQ(second - first, static_cast<std::ptrdiff_t>(kVectorRegisters * kBytes));
+    const auto zero = [](std::byte b) { return b == std::byte{0}; };
+    EXPECT_TRUE(std::all_of(first, second + kVectorRegisters * kBytes, zero));
+    ASSERT_TRUE(guest.start());  // which uses all its memory for metadata
+    EXPECT_TRUE(std::all_of(first, second + kVectorRegisters * kBytes, zero));
+}
+
 // What SBI calls do to a guest.
 
 TEST_F(GuestTest, HartsStartOnceAndStop) {
