@@ -160,6 +160,11 @@ LoadStatus Guest::start() {
 void Guest::reset_vcpus() {
     for (Vcpu& vcpu : vcpus_) {
         vcpu.frame.hart = GuestHart{};
+        platform().forget(vcpu.frame);
+        vcpu.frame.fp = {};
+        std::byte* const v = vcpu.frame.vector.v;
+        vcpu.frame.vector = {.v = v};
+        if (v != nullptr) std::memset(v, 0, kVectorRegisters * environment_.vlenb);
         vcpu.lines = 0;
         vcpu.waiting = false;
         vcpu.state = sbi::hsm::Stopped;

@@ -130,7 +130,7 @@ void Machine::serve_interrupts() {
 void Machine::watch() {
     const u64 hz = platform_.timebase_hz(), time = platform_.time();
     monitor_->tick(time / hz * kNsPerSecond + time % hz * kNsPerSecond / hz);
-    platform_.set_timer(time + hz);
+    platform_.set_timer(platform_.time() + hz);  // not from `time`: showing it may have taken that long
 }
 
 void Machine::arm_timer() {
@@ -176,6 +176,7 @@ void Machine::settle(Guest& guest) {
         case GuestState::Failed:
             tell_end(guest, "failed: ", guest.fail_reason());
             print_last_exits(guest);
+            if (guest.live()) return;  // keys that came meanwhile started it again
             if (guest.restart_after_failure()) {
                 log_always("{}: restarted after its failure", guest.name());
                 unsettled_ = true;
@@ -186,6 +187,7 @@ void Machine::settle(Guest& guest) {
         case GuestState::Stopped: tell_end(guest, "stopped"); break;
         default: tell_end(guest, "shutdown"); break;
     }
+    if (guest.live()) return;
     guest.set_ended();
     // Nobody would see that the others go on.
     if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);

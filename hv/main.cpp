@@ -249,7 +249,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
     hv.abilities = probe_hart(me->isa.has("sstc"));
     hv.abilities.fpu = hv.abilities.fpu && me->isa.has("d");
-    hv.abilities.vector = hv.abilities.vector && me->isa.has("v");
+    hv.abilities.vector = hv.abilities.vector && hv.abilities.vlenb != 0 && me->isa.has("v");
     hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz, hv.map.satp());
     find_devices();
     choose_terminal();

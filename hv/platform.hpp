@@ -29,6 +29,8 @@ class Platform : public Host {
     }
     /// Leaves the tables of the guest that ran last for the hypervisor's own: they are about to go away.
     virtual void park() = 0;
+    /// What the hart still holds of `frame`, its f and v registers, is of no use any more.
+    virtual void forget(const VcpuFrame& frame) = 0;
     /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
     /// none.
     virtual void set_timer(u64 deadline) = 0;

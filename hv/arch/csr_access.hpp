@@ -69,6 +69,11 @@ template <CsrNo N>
 [[gnu::always_inline]] inline void sfence_page(u64 va) { asm volatile("sfence.vma %0, x0" ::"r"(va) : "memory"); }
 [[gnu::always_inline]] inline void sfence_asid(u64 asid) { asm volatile("sfence.vma x0, %0" ::"r"(asid) : "memory"); }
 [[gnu::always_inline]] inline void fence_i() { asm volatile("fence.i" ::: "memory"); }
+/// Ends the reservation of an lr, if there is one (Unprivileged, 8.2): a store-conditional always does.
+[[gnu::always_inline]] inline void break_reservation() {
+    u64 nowhere, failed;
+    asm volatile("sc.d %0, zero, (%1)" : "=r"(failed) : "r"(&nowhere) : "memory");
+}
 [[gnu::always_inline]] inline void wait_for_interrupt() { asm volatile("wfi" ::: "memory"); }
 
 }  // namespace uc::arch

@@ -145,6 +145,8 @@ TrapInfo Hart::run(VcpuFrame& frame, ExitHandler handler) {
 // The f and v registers of a vCPU stay in the hart until another one runs here. What they hold while FS or VS are off
 // has to last as well, so all of them change places, whatever the guest says of them.
 void Hart::switch_to(VcpuFrame& frame) {
+    // Nor may an sc of this vCPU succeed for want of other harts' stores, when another vCPU has stored on this one.
+    break_reservation();
     csr_set<CsrNo::sstatus>(kExtensionState);
     if (abilities_.fpu) {
         if (loaded_ != nullptr) uc_save_fp(&loaded_->fp);
@@ -191,6 +193,10 @@ void Hart::perform(const TlbFlush& flush) {
         case TlbFlush::Kind::All: sfence_all(); break;
     }
     if (flush.fetch) arch::fence_i();
+}
+
+void Hart::forget(const VcpuFrame& frame) {
+    if (loaded_ == &frame) loaded_ = nullptr;
 }
 
 void Hart::park() {

@@ -39,6 +39,7 @@ class Hart final : public Platform {
     /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
     [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
+    void forget(const VcpuFrame& frame) override;
     void set_timer(u64 deadline) override;
     u64 timebase_hz() const override { return timebase_hz_; }
     u64 take_interrupts() override;

@@ -51,6 +51,7 @@ class FakePlatform final : public Platform {
     std::vector<u64> flushed_under;  ///< the translation in use at each flush
     unsigned waits = 0;
     unsigned fences_i = 0;
+    std::vector<const VcpuFrame*> forgotten;
 
     static constexpr u64 kParked = 0;  ///< `host_satp` when no guest's tables are in use
     u64 host_satp = kParked;
@@ -80,6 +81,7 @@ class FakePlatform final : public Platform {
         return stay(frame.hart);
     }
     void park() override { host_satp = kParked; }
+    void forget(const VcpuFrame& frame) override { forgotten.push_back(&frame); }
     void set_timer(u64 at) override { deadline = std::min(deadline, at); }
     u64 timebase_hz() const override { return 10'000'000; }
     u64 take_interrupts() override {

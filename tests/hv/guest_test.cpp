@@ -192,6 +192,9 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     constexpr Gpa kMark = TestMachine::kEntry + 0x800;
     ASSERT_TRUE(guest.ram().store<u64>(kMark, 0));
     vcpu.hart().x.fill(1);
+    vcpu.frame.fp.fcsr = 0x60;
+    vcpu.frame.vector.vstart = 3;
+    platform.forgotten.clear();
     vcpu.hart().sscratch = 1;
     vcpu.hart().sie.raw = vcpu.hart().sip.raw = irq_bit(Irq::SSI);
     EXPECT_EQ(call(vcpu, sbi::Ext::Hsm, sbi::hsm::Start, 1, TestMachine::kEntry.raw, 0), kSuccess);
@@ -217,6 +220,9 @@ TEST_F(GuestTest, RestartingLeavesNothingOfTheLifeBefore) {
     EXPECT_EQ(vcpu.lines, 0);
     EXPECT_TRUE(vcpu.runnable());
     EXPECT_TRUE(vcpu.translation_stale);
+    EXPECT_EQ(vcpu.frame.fp.fcsr, 0u);
+    EXPECT_EQ(vcpu.frame.vector.vstart, 0u);
+    EXPECT_EQ(platform.forgotten.front(), &vcpu.frame) << "what of them is in the hart goes, too";
     EXPECT_EQ(guest.vcpus()[1].state, sbi::hsm::Stopped);
     EXPECT_TRUE(holds(guest, TestMachine::kEntry, machine.kernel()));
     EXPECT_EQ(device_read(guest, kPriority, 4), 0);

@@ -117,6 +117,23 @@ def untranslated_reboots(bench: Bench) -> None:
             console.expect(r"^\[uc\] guest0: reboot$")
 
 
+@test(["rv64", "u54"], tags=["many"])
+def two_minikernels(bench: Bench) -> None:
+    """Two guests that share the hart and use all of it, f registers included, each find nothing amiss."""
+    source = """/ {
+        images { kernel { data = /incbin/("%s"); type = "kernel"; }; };
+        configurations {
+            left { kernel = "kernel"; bootargs = "repeat=4"; undercroft,memory = <0x4000000>; };
+            right { kernel = "kernel"; bootargs = "repeat=4"; undercroft,memory = <0x4000000>; };
+        };
+    };"""
+    with bench.inside(bench.fit(source % guest("minikernel"))) as console:
+        text = bench.end(console)
+        for name in ("left", "right"):
+            if f"{name}| minikernel: PASS" not in text:
+                raise console.failure(f"{name} does not pass")
+
+
 @test(["rv64", "u54"], tags=["manager"])
 def manage(bench: Bench) -> None:
     """A guest with the right to do so looks after another; without it, it is told that it may not."""
