@@ -1,76 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "emul/sbi_server.hpp"
 
-#include <gtest/gtest.h>
-
-#include <cstring>
-
-#include "tests/emul/fake_sbi_backend.hpp"
+#include "tests/emul/sbi_scene.hpp"
 
 namespace uc {
 namespace {
 
-using sbi::Error;
-using sbi::Ext;
-using test::FakeSbiBackend;
-using Event = FakeSbiBackend::Event;
-using Kind = Event::Kind;
-
-constexpr unsigned kA0 = 10, kA1 = 11, kA6 = 16, kA7 = 17;
-constexpr u64 kRam = FakeSbiBackend::kRam;
-constexpr u64 kRamEnd = kRam + FakeSbiBackend::kRamSize;
-constexpr u64 kUntouched = 0x5a5a'5a5a'0000'0011;  ///< of a1, where it was not an argument
-
-struct SbiTest : testing::Test {
-    FakeSbiBackend backend;
-    GuestHart hart;
-    unsigned self = 0;
-
-    /// Makes the call and checks that registers other than a0 and a1 are as before.
-    Outcome raw_call(u64 eid, u64 fid, std::initializer_list<u64> args) {
-        for (unsigned r = 1; r < 32; ++r) hart.set_x(r, 0x5a5a'5a5a'0000'0006 + r);
-        unsigned reg = kA0;
-        for (const u64 arg : args) hart.set_x(reg++, arg);
-        hart.set_x(kA6, fid);
-        hart.set_x(kA7, eid);
-        hart.pc = kRam;
-        const GuestHart before = hart;
-        const Outcome outcome = sbi_call(hart, self, backend);
-        for (unsigned r = 0; r < 32; ++r) {
-            if (r == kA0 || r == kA1) continue;
-            EXPECT_EQ(hart.get_x(r), before.get_x(r)) << "x" << r;
-        }
-        EXPECT_EQ(hart.pc, before.pc) << "pc is commit()'s";
-        return outcome;
-    }
-    /// A call that returns.
-    sbi::Ret call(Ext eid, u64 fid, std::initializer_list<u64> args = {}) {
-        return call(static_cast<u64>(eid), fid, args);
-    }
-    sbi::Ret call(u64 eid, u64 fid, std::initializer_list<u64> args = {}) {
-        EXPECT_EQ(raw_call(eid, fid, args), Outcome::advance(4));
-        return {static_cast<Error>(hart.get_x(kA0)), hart.get_x(kA1)};
-    }
-    /// A legacy call that returns: a0, and a1 must be as it was.
-    i64 legacy(Ext eid, std::initializer_list<u64> args = {}) {
-        EXPECT_EQ(raw_call(static_cast<u64>(eid), 0xdead, args), Outcome::advance(4));
-        EXPECT_EQ(hart.get_x(kA1), args.size() > 1 ? args.begin()[1] : kUntouched);
-        return static_cast<i64>(hart.get_x(kA0));
-    }
-    std::vector<Event> on(Kind kind, std::initializer_list<u64> vcpus) {
-        std::vector<Event> result;
-        for (const u64 v : vcpus) result.push_back({kind, v});
-        return result;
-    }
-    std::vector<Event> sfences(std::initializer_list<u64> vcpus, SfenceRange range) {
-        std::vector<Event> result;
-        for (const u64 v : vcpus) result.push_back({Kind::Sfence, v, 0, 0, range});
-        return result;
-    }
-};
-
-constexpr sbi::Ret fails(Error error) { return {error, 0}; }
-constexpr sbi::Ret gives(u64 value) { return {Error::Success, value}; }
+using namespace test;
 
 TEST_F(SbiTest, BaseTellsWhoWeAre) {
     EXPECT_EQ(call(Ext::Base, 0), gives(0x0200'0000));
@@ -118,40 +54,6 @@ TEST_F(SbiTest, UnknownExtensionsAndFunctionsAreNotSupported) {
         for (const u64 fid : {1ull << 32, ~0ull}) EXPECT_EQ(call(f.eid, fid), fails(Error::NotSupported));
     }
     EXPECT_TRUE(backend.events.empty());
-}
-
-TEST_F(SbiTest, OurOwnExtension) {
-    EXPECT_EQ(call(sbi::undercroft::kExt, 0), gives(kSbiImplVersion));
-    for (u64 fid = 1; fid < 4; ++fid) EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::Denied)) << fid;
-    for (const u64 fid : {4ull, 1ull << 32, ~0ull}) {
-        EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::NotSupported)) << fid;
-    }
-    EXPECT_TRUE(backend.acts.empty());
-}
-
-TEST_F(SbiTest, ManagersLookAfterGuests) {
-    using namespace sbi::undercroft;
-    backend.manager = true;
-    EXPECT_EQ(call(kExt, GuestCount), gives(2));
-    const u64 last = test::FakeSbiBackend::kRam + test::FakeSbiBackend::kRamSize - sizeof(GuestRecord);
-    EXPECT_EQ(call(kExt, GuestInfo, {1, last}), gives(0));
-    GuestRecord record;
-    std::memcpy(&record, &backend.ram[last - test::FakeSbiBackend::kRam], sizeof record);
-    EXPECT_STREQ(record.name.data(), "b");
-    EXPECT_EQ(record.vcpus, 3u);
-    EXPECT_EQ(call(kExt, GuestInfo, {2, last}), fails(Error::InvalidParam));
-    for (const u64 wrong : {last + 8, last - 4, u64{0}, ~u64{7}}) {
-        EXPECT_EQ(call(kExt, GuestInfo, {1, wrong}), fails(Error::InvalidAddress)) << wrong;
-    }
-    EXPECT_EQ(call(kExt, GuestAct, {1, Pause}), gives(0));
-    EXPECT_EQ(backend.acts, (std::vector{std::pair{u64{1}, Pause}}));
-    backend.act_works = false;
-    EXPECT_EQ(call(kExt, GuestAct, {0, Reset}), fails(Error::Failed));
-    for (const u64 action : {u64{Actions}, ~u64{0}}) {
-        EXPECT_EQ(call(kExt, GuestAct, {1, action}), fails(Error::InvalidParam));
-    }
-    EXPECT_EQ(call(kExt, GuestAct, {2, Start}), fails(Error::InvalidParam));
-    EXPECT_EQ(backend.acts.size(), 2u);
 }
 
 TEST_F(SbiTest, TimerIsTheCallersOwn) {

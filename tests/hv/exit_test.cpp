@@ -3,74 +3,19 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
-#include "tests/emul/insn.hpp"
-#include "tests/hv/test_machine.hpp"
+#include "tests/hv/exit_scene.hpp"
 #include "tests/ref/memory_patterns.hpp"
 
 namespace uc {
 namespace {
 
 using test::exception;
+using test::ExitTest;
+using test::kExitVector;
+using test::kNothingThere;
+using test::kScratch;
+using test::kUart;
 using test::place;
-
-constexpr u64 kVector = 0xffff'ffff'8000'0100;
-constexpr u64 kScratch = 0x123;
-constexpr Gva kUart{kGuestUart.raw};
-constexpr Gva kNothingThere{0x2000'0000};
-
-/// A started guest in its S-mode, with its pc in memory and translation off.
-struct ExitTest : testing::Test {
-    test::TestMachine machine;
-    Guest& guest = machine.start();
-    Vcpu& vcpu = guest.vcpus()[0];
-    GuestHart& hart = vcpu.hart();
-    test::FakePlatform& platform = machine.platform;
-    const u64 pc = hart.pc;
-
-    ExitTest() {
-        hart.stvec.raw = kVector;
-        platform.flushes.clear();
-    }
-
-    ExitReason exit(const TrapInfo& trap) { return handle_exit(vcpu, trap); }
-    ExitReason execute(u32 insn) { return exit(exception(Cause::IllegalInstruction, insn)); }
-
-    /// Whether the guest took `expected` at the pc it had, from `priv`.
-    void expect_injected(Exception expected, u64 at, Priv priv = Priv::S) const {
-        EXPECT_EQ(hart.scause, Scause::of(expected.cause));
-        EXPECT_EQ(hart.stval, expected.tval);
-        EXPECT_EQ(hart.sepc, at);
-        EXPECT_EQ(hart.pc, kVector);
-        EXPECT_EQ(hart.priv, Priv::S);
-        EXPECT_EQ(hart.sstatus.get(Sstatus::SPP), static_cast<u64>(priv));
-    }
-    void expect_injected(Exception expected) const { expect_injected(expected, pc); }
-
-    // A root table of gigapages: addresses below 1 GiB and the RAM map to themselves for the supervisor. At 4 GiB, a
-    // user's view of the RAM; at 5 GiB a read-only one.
-    static constexpr Gpa kRoot{0x8010'0000};
-    static constexpr Gva kUserRam{0x1'0000'0000};
-    static constexpr Gva kReadOnlyRam{0x1'4000'0000};
-    static constexpr u64 kRwx = Pte::R.mask | Pte::W.mask | Pte::X.mask;
-
-    void set_root_entry(Gva va, Gpa target, u64 rights) {
-        const Pte pte{{(target.frame() << Pte::PPN.lsb) | rights | Pte::A.mask | Pte::D.mask | Pte::V.mask}};
-        EXPECT_TRUE(guest.ram().store(kRoot + 8 * pte_index(va.raw, 2), rights == 0 ? Pte{} : pte));
-    }
-    void use_sv39() {
-        for (unsigned i = 0; i < kPtesPerTable; ++i) set_root_entry(Gva{i * kGiB}, Gpa{0}, 0);
-        set_root_entry(Gva{0}, Gpa{0}, kRwx);
-        set_root_entry(Gva{kGuestRamBase.raw}, kGuestRamBase, kRwx);
-        set_root_entry(kUserRam, kGuestRamBase, kRwx | Pte::U.mask);
-        set_root_entry(kReadOnlyRam, kGuestRamBase, Pte::R.mask);
-        hart.satp.set(Satp::MODE, static_cast<u64>(SatpMode::Sv39)).set(Satp::PPN, kRoot.frame());
-        activate();
-    }
-    void activate() { static_cast<void>(guest.shadow().activate(vcpu.id, vcpu.view())); }
-    std::optional<Shadow::Entry> shadow_of(Gva va) { return guest.shadow().lookup(vcpu.view(), va); }
-};
 
 // Illegal instructions.
 
@@ -193,92 +138,6 @@ TEST_F(ExitTest, AFenceMakesTheShadowFollowTheGuestsTables) {
     EXPECT_FALSE(shadow_of(va));
     EXPECT_FALSE(platform.flushes.empty());
     EXPECT_EQ(hart.pc, pc + 4);
-}
-
-// Instructions replaced by ecalls.
-
-struct ReplacedTest : ExitTest {
-    static constexpr u32 kInsn = test::csr_insn(test::kCsrrw, CsrNo::sscratch, 0, 5);
-
-    /// The guest executes `insn`, which is in its memory at pc.
-    ExitReason trap_on(u32 insn) {
-        place(guest, Gpa{pc}, insn);
-        activate();
-        EXPECT_EQ(exit(exception(Cause::FetchPageFault, pc)), ExitReason::ShadowFill);
-        hart.set_x(5, kScratch);
-        return execute(insn);
-    }
-    ExitReason ecall_again() {
-        hart.pc = pc;
-        return exit(exception(Cause::EcallFromU));
-    }
-    // Whether its supervisor does, once it has fetched there again: what led to the page may be gone.
-    bool executes_a_copy() {
-        hart.priv = Priv::S;
-        activate();
-        EXPECT_EQ(exit(exception(Cause::FetchPageFault, pc)), ExitReason::ShadowFill);
-        const auto leaf = shadow_of(Gva{pc});
-        return leaf && (leaf->pte.raw & kRwx) == Pte::X.mask;
-    }
-};
-
-TEST_F(ReplacedTest, WhatTrappedOnceArrivesAsAnEcall) {
-    EXPECT_EQ(trap_on(kInsn), ExitReason::Csr);
-    ASSERT_TRUE(executes_a_copy());
-    EXPECT_TRUE(std::ranges::count(platform.flushes, TlbFlush::all_and_fetch()));
-    hart.set_x(5, kScratch + 1);
-    EXPECT_EQ(ecall_again(), ExitReason::Csr);
-    EXPECT_EQ(hart.sscratch, kScratch + 1);
-    EXPECT_EQ(hart.pc, pc + 4);
-}
-
-TEST_F(ReplacedTest, AnEcallOfTheGuestsIsAnSbiCall) {
-    EXPECT_EQ(trap_on(kInsn), ExitReason::Csr);
-    place(guest, Gpa{pc + 4}, kEcall);
-    hart.pc = pc + 4;
-    EXPECT_EQ(exit(test::sbi_ecall(hart, sbi::Ext::Base, sbi::base::SpecVersion)), ExitReason::Sbi);
-    EXPECT_EQ(hart.get_x(10), 0u);
-    EXPECT_EQ(hart.pc, pc + 8);
-}
-
-TEST_F(ReplacedTest, AUsersEcallIsOneWhateverWasReplaced) {
-    EXPECT_EQ(trap_on(kInsn), ExitReason::Csr);
-    hart.priv = Priv::U;
-    EXPECT_EQ(ecall_again(), ExitReason::UserEcall);
-    expect_injected({Cause::EcallFromU, 0}, pc, Priv::U);
-}
-
-TEST_F(ReplacedTest, WhatIsIllegalForTheGuestStaysAsItIs) {
-    EXPECT_EQ(trap_on(test::kMret), ExitReason::Illegal);
-    EXPECT_FALSE(executes_a_copy());
-}
-
-TEST_F(ReplacedTest, AUsersInstructionStaysAsItIs) {
-    hart.priv = Priv::U;
-    EXPECT_EQ(trap_on(kInsn), ExitReason::Illegal);
-    EXPECT_FALSE(executes_a_copy());
-}
-
-TEST_F(ReplacedTest, HalfAnEcallIsNotTheGuests) {
-    EXPECT_EQ(trap_on(kInsn), ExitReason::Csr);
-    ASSERT_TRUE(executes_a_copy());
-    hart.pc = pc + 2;
-    EXPECT_EQ(execute(0), ExitReason::ShadowFill);
-    EXPECT_EQ(hart.pc, pc + 2) << "it tries again";
-    EXPECT_FALSE(executes_a_copy());
-}
-
-TEST_F(ReplacedTest, NothingIsReplacedWhereThatIsSwitchedOff) {
-    test::TestMachine plain;
-    plain.environment.replace = false;
-    Guest& other = plain.start();
-    Vcpu& v = other.vcpus()[0];
-    place(other, Gpa{v.hart().pc}, kInsn);
-    static_cast<void>(other.shadow().activate(0, v.view()));
-    const u64 at = v.hart().pc;
-    EXPECT_EQ(handle_exit(v, exception(Cause::FetchPageFault, at)), ExitReason::ShadowFill);
-    EXPECT_EQ(handle_exit(v, exception(Cause::IllegalInstruction, kInsn)), ExitReason::Csr);
-    EXPECT_EQ(other.shadow().stats().copies, 0u);
 }
 
 // Page faults.

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#include "emul/sbi_undercroft.hpp"
+
+#include <cstring>
+
+#include "tests/emul/sbi_scene.hpp"
+
+namespace uc {
+namespace {
+
+using namespace test;
+
+TEST_F(SbiTest, OurOwnExtension) {
+    EXPECT_EQ(call(sbi::undercroft::kExt, 0), gives(kSbiImplVersion));
+    for (u64 fid = 1; fid < 4; ++fid) EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::Denied)) << fid;
+    for (const u64 fid : {4ull, 1ull << 32, ~0ull}) {
+        EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::NotSupported)) << fid;
+    }
+    EXPECT_TRUE(backend.acts.empty());
+}
+
+TEST_F(SbiTest, ManagersLookAfterGuests) {
+    using namespace sbi::undercroft;
+    backend.manager = true;
+    EXPECT_EQ(call(kExt, GuestCount), gives(2));
+    const u64 last = FakeSbiBackend::kRam + FakeSbiBackend::kRamSize - sizeof(GuestRecord);
+    EXPECT_EQ(call(kExt, GuestInfo, {1, last}), gives(0));
+    GuestRecord record;
+    std::memcpy(&record, &backend.ram[last - FakeSbiBackend::kRam], sizeof record);
+    EXPECT_STREQ(record.name.data(), "b");
+    EXPECT_EQ(record.vcpus, 3u);
+    EXPECT_EQ(call(kExt, GuestInfo, {2, last}), fails(Error::InvalidParam));
+    for (const u64 wrong : {last + 8, last - 4, u64{0}, ~u64{7}}) {
+        EXPECT_EQ(call(kExt, GuestInfo, {1, wrong}), fails(Error::InvalidAddress)) << wrong;
+    }
+    EXPECT_EQ(call(kExt, GuestAct, {1, Pause}), gives(0));
+    EXPECT_EQ(backend.acts, (std::vector{std::pair{u64{1}, Pause}}));
+    backend.act_works = false;
+    EXPECT_EQ(call(kExt, GuestAct, {0, Reset}), fails(Error::Failed));
+    for (const u64 action : {u64{Actions}, ~u64{0}}) {
+        EXPECT_EQ(call(kExt, GuestAct, {1, action}), fails(Error::InvalidParam));
+    }
+    EXPECT_EQ(call(kExt, GuestAct, {2, Start}), fails(Error::InvalidParam));
+    EXPECT_EQ(backend.acts.size(), 2u);
+}
+
+}  // namespace
+}  // namespace uc

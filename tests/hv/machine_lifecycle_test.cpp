@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+// Who looks after guests, and what becomes of them and of the terminal.
+
+#include "tests/hv/many_scene.hpp"
+
+namespace uc {
+namespace {
+
+using test::enable;
+using test::exception;
+using test::interrupt;
+using test::kEntry;
+using test::kSecondEntry;
+using test::sbi_ecall;
+using test::shut_down;
+using ManyTest = test::ManyScene;
+
+// Looking after guests.
+
+TEST_F(ManyTest, APausedGuestDoesNotRunUntilItIsResumed) {
+    Guest& guest = add("guest0", 2);
+    then_start_second("guest00");
+    then_compute("guest00");
+    then_meanwhile("guest01", [&] {
+        act(guest, GuestAction::Pause);
+        platform.events = {[&] { platform.now += 100 * slice(); }, [&] { act(guest, GuestAction::Resume); }};
+    });
+    then_as("guest01", [&](GuestHart& hart) {
+        EXPECT_EQ(platform.waits, 2u);
+        EXPECT_EQ(hart.pc, kSecondEntry);
+        platform.now = platform.deadline;
+        return interrupt(Irq::STI);
+    });
+    then_shut_down("guest00");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] guest0: shutdown\r\n");
+}
+
+TEST_F(ManyTest, ATimerThatPassesDuringAPauseWakesAfterIt) {
+    Guest& guest = add("guest0", 2);
+    const u64 alarm = platform.now + slice() / 2;
+    then_start_second("guest00");
+    then_as("guest00",
+            [alarm](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::Time, sbi::time::SetTimer, alarm); });
+    then_wait("guest00", Irq::STI);
+    then_meanwhile("guest01", [&] {
+        act(guest, GuestAction::Pause);
+        platform.events = {[&] { platform.now = alarm; }, [&] { act(guest, GuestAction::Resume); }};
+    });
+    then_wait("guest01", Irq::SSI);
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(hart.pc, kEntry + 12);
+        EXPECT_EQ(platform.waits, 2u);
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+TEST_F(ManyTest, AnAlarmOfTheClockThatPassesDuringAPauseWakesAfterIt) {
+    Guest& guest = add();
+    constexpr u64 kDelay = 5'000'000;  // ns
+    const u64 alarm = host.clock.ns + kDelay;
+    then_store(guest, test::kPlicPriority + 4 * kGuestRtcIrq, 1);
+    then_store(guest, test::kPlicEnable, 1u << kGuestRtcIrq);
+    then_store(guest, kGuestRtc + 0x10, 1);
+    then_store(guest, kGuestRtc + 0x0c, static_cast<u32>(alarm >> 32));
+    then_store(guest, kGuestRtc + 0x08, static_cast<u32>(alarm));
+    then_as("guest00", [&](GuestHart& hart) {
+        enable(hart, Irq::SEI);
+        act(guest, GuestAction::Pause);
+        platform.events = {[&] {
+                               host.clock.ns += kDelay;
+                               platform.now = platform.deadline;
+                           },
+                           [&] { act(guest, GuestAction::Resume); }};
+        return exception(Cause::IllegalInstruction, test::kWfi);
+    });
+    then_as("guest00", [](GuestHart& hart) {
+        EXPECT_EQ(hart.scause, Scause::of(Irq::SEI));
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+TEST_F(ManyTest, StoppingTheOnlyGuestEndsTheMachine) {
+    Guest& guest = add("guest0", 2);
+    then_start_second("guest00");
+    then_meanwhile("guest00", [&] { act(guest, GuestAction::Stop); });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
+    EXPECT_EQ(guest.state(), GuestState::Stopped);
+}
+
+TEST_F(ManyTest, AGuestMayBeStoppedWhileAnotherRuns) {
+    add("a");
+    Guest& b = add("b");
+    then_compute("a0");
+    then_compute("b0");
+    then_meanwhile("a0", [&] { act(b, GuestAction::Stop); });
+    then_compute("a0");
+    then_shut_down("a0");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] b: stopped\r\n[uc] a: shutdown\r\n");
+}
+
+struct ReviveTest : ManyTest, testing::WithParamInterface<GuestState> {};
+
+TEST_P(ReviveTest, StartBeginsAnew) {
+    Guest& a = add("a");
+    add("b");
+    then_as("a0", [&](GuestHart& hart) {
+        hart.set_x(5, 42);
+        hart.sscratch = 42;
+        switch (GetParam()) {
+            case GuestState::Failed: a.fail("so it was"); break;
+            case GuestState::Stopped: act(a, GuestAction::Stop); break;
+            default: return shut_down(hart);
+        }
+        return interrupt(Irq::SSI);
+    });
+    then_meanwhile("b0", [&] {
+        EXPECT_EQ(a.state(), GetParam());
+        act(a, GuestAction::Start);
+    });
+    then_as("a0", [&](GuestHart& hart) {
+        EXPECT_EQ(hart, at_entry(0));
+        return shut_down(hart);
+    });
+    then_shut_down("b0");
+    EXPECT_EQ(run(), GetParam() == GuestState::Failed ? MachineEnd::Failure : MachineEnd::Success);
+    EXPECT_TRUE(printed("[uc] a: shutdown\r\n[uc] b: shutdown\r\n")) << host.output();
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, ReviveTest,
+                         testing::Values(GuestState::Shutdown, GuestState::Stopped, GuestState::Failed));
+
+TEST_F(ManyTest, AGuestThatCannotStartAgainHasFailed) {
+    std::vector<std::byte> tree(4096);
+    ASSERT_EQ(fdt_create_empty_tree(tree.data(), static_cast<int>(tree.size())), 0);
+    GuestConfig& config = host.config("a");
+    config.fdt.data = tree;
+    Guest& a = host.create(config);
+    machine.add(a);
+    add("b");
+    then_shut_down("a0");
+    then_meanwhile("b0", [&] {
+        tree.assign(tree.size(), std::byte{0});
+        act(a, GuestAction::Start);
+    });
+    then_shut_down("b0");
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    EXPECT_TRUE(printed("[uc] a: shutdown\r\n[uc] a: failed: ")) << host.output();
+}
+
+TEST_F(ManyTest, StatisticsOfAGuestThatNeverRanAreNotAskedFor) {
+    options.stats = true;
+    std::string tree = compile_dts("/ { };").string();
+    GuestConfig& broken = host.config("broken");
+    broken.fdt.data = std::as_bytes(std::span{tree});
+    machine.add(host.create(broken));
+    std::ranges::fill(tree, 'x');
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    EXPECT_TRUE(printed("[uc] broken: failed: ")) << host.output();
+}
+
+TEST_F(ManyTest, ResetBeginsAnewThoughAnotherVcpuIsTheRunningOne) {
+    Guest& guest = add("guest0", 2);
+    then_start_second("guest00");
+    then_wait("guest00", Irq::SSI);
+    then_meanwhile("guest01", [&] { act(guest, GuestAction::Reset); });
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(hart, at_entry(0));
+        EXPECT_EQ(guest.vcpus()[1].state, sbi::hsm::Stopped);
+        return interrupt(Irq::SSI);
+    });
+    then_compute("guest00");
+    then_compute("guest00");
+    then_shut_down("guest00");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] guest0: reboot\r\n[uc] guest0: shutdown\r\n");
+}
+
+TEST_F(ManyTest, ResetEndsAPause) {
+    Guest& guest = add();
+    then_meanwhile("guest00", [&] {
+        act(guest, GuestAction::Pause);
+        platform.events = {[&] { act(guest, GuestAction::Reset); }};
+    });
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(platform.waits, 1u);
+        EXPECT_EQ(hart, at_entry(0));
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+TEST_F(ManyTest, TimersOfALifeBeforeWakeNobody) {
+    Guest& guest = add();
+    const u64 alarm = platform.now + 100;
+    then_as("guest00",
+            [alarm](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::Time, sbi::time::SetTimer, alarm); });
+    then_as("guest00", [&](GuestHart& hart) {
+        hart.sie.raw = irq_bit(Irq::STI);
+        platform.events = {[&] { act(guest, GuestAction::Reset); }};
+        return exception(Cause::IllegalInstruction, test::kWfi);
+    });
+    then_as("guest00", [&](GuestHart& hart) {
+        hart.sie.raw = irq_bit(Irq::STI) | irq_bit(Irq::SSI);
+        platform.events = {[&] { platform.now = alarm; }, [&] { act(guest, GuestAction::Stop); }};
+        return exception(Cause::IllegalInstruction, test::kWfi);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(platform.waits, 3u);
+}
+
+TEST_F(ManyTest, QuitEndsWhoeverIsLeft) {
+    Guest& a = add("a");
+    Guest& b = add("b");
+    then_compute("a0");
+    then_meanwhile("b0", [&] { machine.quit(); });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_TRUE(a.live() && b.live());
+    EXPECT_EQ(host.output(), "");
+}
+
+TEST_F(ManyTest, QuitEndsTheHartsSleep) {
+    add();
+    then_as("guest00", [&](GuestHart&) {
+        platform.events = {[&] { machine.quit(); }};
+        return exception(Cause::IllegalInstruction, test::kWfi);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+// The terminal.
+
+TEST_F(ManyTest, TheOnlyGuestHasTheTerminal) {
+    Guest& guest = add();
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(host.console.attached(), &guest);
+        return sbi_ecall(hart, sbi::Ext::LegacyPutchar, 0, 'x');
+    });
+    then_shut_down("guest00");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "x\r\n[uc] guest0: shutdown\r\n");
+}
+
+TEST_F(ManyTest, SeveralGuestsShowTheirNames) {
+    add("a");
+    add("b");
+    const auto put = [](char c) {
+        return [c](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::LegacyPutchar, 0, c); };
+    };
+    then_as("a0", put('x'));
+    then_as("a0", put('\n'));
+    then_as("a0", put('y'));
+    then_shut_down("a0");
+    then_as("b0", [&](GuestHart& hart) {
+        EXPECT_EQ(host.console.attached(), nullptr);
+        return put('z')(hart);
+    });
+    then_shut_down("b0");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "a| x\r\na| y\r\n[uc] a: shutdown\r\nb| z\r\n[uc] b: shutdown\r\n");
+}
+
+TEST_F(ManyTest, TheTerminalOfAGuestThatEndsGoesToAllOthers) {
+    Guest& a = add("a");
+    add("b");
+    host.console.attach(&a);
+    then_shut_down("a0");
+    then_as("b0", [&](GuestHart& hart) {
+        EXPECT_EQ(host.console.attached(), nullptr);
+        return sbi_ecall(hart, sbi::Ext::LegacyPutchar, 0, '!');
+    });
+    then_shut_down("b0");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] a: shutdown\r\nb| !\r\n[uc] b: shutdown\r\n");
+}
+
+TEST_F(ManyTest, ARebootKeepsTheTerminal) {
+    Guest& a = add("a");
+    add("b");
+    host.console.attach(&a);
+    then_as("a0", [](GuestHart& hart) {
+        return sbi_ecall(hart, sbi::Ext::Srst, sbi::srst::Reset, sbi::srst::ColdReboot, sbi::srst::None);
+    });
+    then_as("a0", [&](GuestHart& hart) {
+        EXPECT_EQ(host.console.attached(), &a);
+        return shut_down(hart);
+    });
+    then_shut_down("b0");
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+// With the monitor.
+
+TEST_F(ManyTest, TheMonitorActsWhileAGuestComputes) {
+    machine.set_monitor(monitor);
+    Guest& guest = add();
+    then_as("guest00", [&](GuestHart&) {
+        type("\x1dpause guest0\r");
+        platform.events = {[&] { type("resume guest0\r\x04"); }};
+        return interrupt(Irq::SEI);
+    });
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(platform.waits, 1u);
+        EXPECT_EQ(guest.state(), GuestState::Running);
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_TRUE(printed("guest0: paused")) << host.output();
+    EXPECT_TRUE(printed("guest0: resumed")) << host.output();
+}
+
+TEST_F(ManyTest, CommandsTypedWhileAnEndIsToldAreCarriedOut) {
+    machine.set_monitor(monitor);
+    Guest& guest = add();
+    then_as("guest00", [&](GuestHart& hart) {
+        while (host.terminal.put('.')) {}
+        const auto uart = guest.bus().find(kGuestUart, 1);
+        EXPECT_TRUE(uart && uart->device.write(uart->offset, 1, 'x'));  // for which there is no room
+        type("\x1dstop guest0\r");
+        return sbi_ecall(hart, sbi::Ext::Srst, sbi::srst::Reset, sbi::srst::ColdReboot, sbi::srst::None);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(guest.state(), GuestState::Stopped);
+    EXPECT_TRUE(printed("[uc] guest0: reboot")) << host.output();
+    EXPECT_TRUE(printed("[uc] guest0: stopped")) << host.output();
+}
+
+TEST_F(ManyTest, WhatIsWatchedIsShownEachSecondThoughNothingElseHappens) {
+    machine.set_monitor(monitor);
+    add();
+    const u64 second = platform.timebase_hz();
+    const auto screens = [&] {
+        usize count = 0;
+        for (usize at = 0; (at = host.output().find("\x1b[2J", at)) != std::string::npos; ++at) ++count;
+        return count;
+    };
+    then_as("guest00", [&](GuestHart&) {
+        type("\x1dstats -w\r");
+        return interrupt(Irq::SEI);
+    });
+    for (usize i = 0; i < 3; ++i) {
+        then_as("guest00", [&, i](GuestHart&) {
+            EXPECT_EQ(screens(), i);
+            EXPECT_EQ(platform.deadline, platform.now + second);
+            platform.now = platform.deadline;
+            return interrupt(Irq::STI);
+        });
+    }
+    then_as("guest00", [&](GuestHart& hart) {
+        EXPECT_EQ(screens(), 3u);
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+}  // namespace
+}  // namespace uc
