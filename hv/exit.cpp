@@ -159,7 +159,9 @@ ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
     // A privileged instruction arrives as what it is for the first time only; then it is replaced.
     const GuestHart& hart = vcpu.hart();
     if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {
-        const u32 insn = vcpu.guest->shadow().original(vcpu.id, Gva{hart.pc});
+        Shadow& shadow = vcpu.guest->shadow();
+        const auto known = shadow.known_original(vcpu.id, Gva{hart.pc});
+        const u32 insn = known ? *known : shadow.original(vcpu.id, Gva{hart.pc});
         if (insn != kEcall) [[likely]]
             return emulate(vcpu, insn);
     }

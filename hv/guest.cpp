@@ -111,11 +111,12 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
     if (!placed) state_ = GuestState::Failed;  // the devices overlap
 }
 
-ShadowOptions Guest::shadow_options() const {
+ShadowOptions Guest::shadow_options() {
     const Features& f = features_;
     return {
         .window = environment_.window,
         .vcpus = static_cast<unsigned>(vcpus_.size()),
+        .flusher = this,
         .host_asid_bits = environment_.host_asid_bits,
         .host_asid_first = asid_first_,
         .host_asid_last = asid_last_,

@@ -71,7 +71,12 @@ enum class GuestState : u8 {
 /// As people read it.
 [[nodiscard]] std::string_view name(GuestState state);
 
-class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
+class Guest final : public SbiBackend,
+                    public ExternalLine,
+                    public ConsolePort,
+                    public ResetLine,
+                    public ConsoleClient,
+                    public TlbFlusher {
   public:
     /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit and that its
     /// device tree can be made: what was created can be started. The guest is Created, not started. `config` and
@@ -140,7 +145,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
           HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
 
-    [[nodiscard]] ShadowOptions shadow_options() const;
+    [[nodiscard]] ShadowOptions shadow_options();
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
     void reset_vcpus();
     void wake(Vcpu& vcpu) {
@@ -171,6 +176,9 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     void read_guest(Gpa address, std::span<u8> bytes) override;
     void write_guest(Gpa address, std::span<const u8> bytes) override;
     std::expected<u64, Exception> read_virtual(Gva address) override;
+
+    // TlbFlusher. One hart runs all vCPUs.
+    void flush_now(const TlbFlush& owed) override { platform().flush(owed); }
 
     // Devices
     void set_seip(unsigned vcpu, bool level) override;
