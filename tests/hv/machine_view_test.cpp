@@ -15,17 +15,15 @@ using test::sbi_ecall;
 using test::shut_down;
 
 constexpr u64 kEntry = test::TestMachine::kEntry.raw;
-constexpr u64 kHartId = 3;
 
 struct ViewTest : test::MachineScene {
     MachineView view{machine};
 
-    ViewTest() { machine.set_hart_id(kHartId); }
     Guest& add_stopped(std::string_view name) {
         GuestConfig& config = host.config(name, 2);
         config.stopped = true;
         Guest& guest = host.create(config);
-        machine.add(guest);
+        EXPECT_TRUE(machine.add(guest));
         return guest;
     }
     /// Runs the first guest, which looks at the machine, and is interrupted.
@@ -67,7 +65,7 @@ TEST_F(ViewTest, VcpusTellWhatTheyDo) {
         EXPECT_EQ(state(0), "running");
         EXPECT_EQ(state(1), "stopped");
         const MonitorVcpu first = view.vcpu(0, 0);
-        EXPECT_EQ(first.hart, kHartId);
+        EXPECT_EQ(first.hart, test::kHartId);
         EXPECT_EQ(first.exits, 0u);
         EXPECT_EQ(first.pc, kEntry);
         EXPECT_EQ(first.priv, Priv::S);
