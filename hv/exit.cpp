@@ -7,8 +7,8 @@
 #include "emul/mmio.hpp"
 #include "emul/privileged.hpp"
 #include "emul/trap.hpp"
-#include "hv/guest.hpp"
 #include "hv/log.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 
@@ -145,13 +145,17 @@ ExitReason interrupt(Scause scause) {
     }
 }
 
+[[gnu::noinline]] u32 find_original(Vcpu& vcpu, Gva pc) {
+    ShadowAccess shadow(vcpu);
+    return shadow->original(vcpu.id, pc);
+}
+
 // What `vcpu`, a supervisor, has at its pc in place of the ecall that it trapped on.
-u32 original(Vcpu& vcpu) {
+[[gnu::always_inline]] inline u32 original(Vcpu& vcpu) {
     const Gva pc{vcpu.hart().pc};
     if (const auto known = vcpu.guest->shadow().known_original(vcpu.id, pc)) [[likely]]
         return *known;
-    ShadowAccess shadow(vcpu);
-    return shadow->original(vcpu.id, pc);
+    return find_original(vcpu, pc);
 }
 
 // Everything but the ecalls that privileged instructions have become.

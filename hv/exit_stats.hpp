@@ -49,9 +49,9 @@ struct ExitRecord {
 struct ExitStats {
     static constexpr usize kRing = 64;  ///< a power of two
 
-    std::array<u64, kExitReasons> count{};
-    std::array<ExitRecord, kRing> ring{};
     u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
+    std::array<u64, kExitReasons> count{};
+    std::array<ExitRecord, kRing> ring{};  ///< last, so that all else is within reach of an offset
 
     /// An exit as it arrives, and then what it turned out to be.
     void record(u64 pc, u64 scause, u64 stval) {

@@ -7,6 +7,7 @@
 
 #include "hv/guest_layout.hpp"
 #include "hv/sha256.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 

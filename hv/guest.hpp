@@ -17,7 +17,7 @@
 #include "hv/guest_fdt.hpp"
 #include "hv/host_memory.hpp"
 #include "hv/output_ring.hpp"
-#include "hv/shadow_access.hpp"
+#include "hv/shadow_flusher.hpp"
 
 namespace uc {
 

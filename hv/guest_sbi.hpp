@@ -2,7 +2,7 @@
 #pragma once
 // What the SBI calls of a vCPU ask of its guest and of the machine.
 
-#include "hv/guest.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 

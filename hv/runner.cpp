@@ -5,6 +5,7 @@
 #include "hv/exit.hpp"
 #include "hv/machine.hpp"
 #include "hv/monitor.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 
@@ -52,7 +53,8 @@ bool concerns_only_itself(ExitReason reason) {
 // Goes Inside; false, with what others have asked for done, when there was any.
 [[gnu::noinline]] bool enter(Vcpu& vcpu) {
     const Requests requests = vcpu.mailbox.enter();
-    if (!requests.any()) return true;
+    if (!requests.any()) [[likely]]
+        return true;
     vcpu.guest->serve_requests(vcpu, requests);
     return false;
 }

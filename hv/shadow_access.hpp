@@ -1,40 +1,36 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A guest's shadow tables, for one hart at a time, and flushes that reach all harts.
+// A guest's shadow tables, for one hart at a time.
 
-#include "hv/spin_lock.hpp"
-#include "hv/vcpu.hpp"
+#include "hv/guest.hpp"
 
 namespace uc {
 
-/// Discharges the flushes that a guest's Shadow owes, on behalf of the vCPU that has the Shadow lock.
-class ShadowFlusher final : public TlbFlusher {
-  public:
-    /// `vcpus` are all of the guest's.
-    explicit ShadowFlusher(std::span<Vcpu> vcpus) : vcpus_(vcpus) {}
-    void set_caller(Vcpu& vcpu) { caller_ = &vcpu; }
-    /// Does what `owed` says, on every hart that runs the guest unless it is local, and returns when all have.
-    void flush_now(const TlbFlush& owed) override;
-
-  private:
-    std::span<Vcpu> vcpus_;
-    Vcpu* caller_ = nullptr;
-};
-
-/// The right to use the shadow tables of `vcpu`'s guest, for the length of a scope. Others do not wait for the vCPU
-/// from then on: it is Outside.
+/// The right to use the shadow tables of `vcpu`'s guest, for the length of a scope. The vCPU may be Inside: it stays
+/// there as long as it has to wait for nobody, and is Outside afterwards if it had to.
 class [[nodiscard]] ShadowAccess {
   public:
-    explicit ShadowAccess(Vcpu& vcpu);
-    ~ShadowAccess();
+    explicit ShadowAccess(Vcpu& vcpu) : vcpu_(vcpu), guest_(*vcpu.guest) {
+        if (!guest_.shadow_lock_.try_lock()) [[unlikely]] {
+            vcpu.mailbox.leave();
+            guest_.shadow_lock_.lock();
+        }
+        guest_.flusher_.set_caller(vcpu);
+    }
+    ~ShadowAccess() { guest_.shadow_lock_.unlock(); }
     ShadowAccess(const ShadowAccess&) = delete;
     ShadowAccess& operator=(const ShadowAccess&) = delete;
 
-    [[nodiscard]] Shadow* operator->() const;
+    [[nodiscard]] Shadow* operator->() const { return &guest_.shadow(); }
     /// Discharges what a function of Shadow returned.
-    void discharge(const TlbFlush& owed);
+    [[gnu::always_inline]] void discharge(const TlbFlush& owed) {
+        if (owed.empty()) return;
+        if (owed.local || guest_.vcpus().size() == 1) return vcpu_.platform->flush(owed);
+        guest_.flusher_.flush_now(owed);
+    }
 
   private:
+    Vcpu& vcpu_;
     Guest& guest_;
 };
 

@@ -36,8 +36,8 @@ struct Vcpu {
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
     ExitReason last_exit{};
-    ExitStats stats;
     alignas(64) Mailbox mailbox;  ///< of its own line: others write there
+    alignas(64) ExitStats stats;
 
     /// The vCPU that a frame is part of.
     [[nodiscard]] static Vcpu& of(VcpuFrame& frame) { return reinterpret_cast<Vcpu&>(frame); }

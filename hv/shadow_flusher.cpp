@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hv/shadow_access.hpp"
+#include "hv/shadow_flusher.hpp"
 
 #include "hv/guest.hpp"
 
@@ -7,6 +7,7 @@ namespace uc {
 
 void ShadowFlusher::flush_now(const TlbFlush& owed) {
     if (owed.local || vcpus_.size() == 1) return caller_->platform->flush(owed);
+    caller_->mailbox.leave();  // two that wait for each other would wait for ever
     // First all are told, then all are waited for. A vCPU that does not run at the moment fences before it does.
     std::array<u64, kMaxVcpus> tickets;
     for (usize i = 0; i < vcpus_.size(); ++i) {
@@ -25,20 +26,6 @@ void ShadowFlusher::flush_now(const TlbFlush& owed) {
     for (usize i = 0; i < vcpus_.size(); ++i) {
         if (&vcpus_[i] != caller_) vcpus_[i].mailbox.await(tickets[i], [] {});
     }
-}
-
-ShadowAccess::ShadowAccess(Vcpu& vcpu) : guest_(*vcpu.guest) {
-    vcpu.mailbox.leave();
-    guest_.shadow_lock_.lock();
-    guest_.flusher_.set_caller(vcpu);
-}
-
-ShadowAccess::~ShadowAccess() { guest_.shadow_lock_.unlock(); }
-
-Shadow* ShadowAccess::operator->() const { return &guest_.shadow(); }
-
-void ShadowAccess::discharge(const TlbFlush& owed) {
-    if (!owed.empty()) guest_.flusher_.flush_now(owed);
 }
 
 }  // namespace uc
