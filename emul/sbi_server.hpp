@@ -36,7 +36,7 @@ class SbiBackend {
 
     /// STIP of `vcpu` goes low, and high at `deadline` (ticks of `time`; already past: at once; ~0: never).
     virtual void set_timer(unsigned vcpu, u64 deadline) = 0;
-    /// Sets SSIP. Fences and interrupts for a vCPU that is not started have no effect.
+    /// Sets SSIP. Fences and interrupts for a vCPU that is neither started nor suspended have no effect.
     virtual void send_ipi(unsigned vcpu) = 0;
     virtual void remote_fence_i(unsigned vcpu) = 0;
     virtual void remote_sfence(unsigned vcpu, const SfenceRange& range) = 0;
@@ -47,7 +47,7 @@ class SbiBackend {
     virtual void hart_stop(unsigned vcpu) = 0;
     [[nodiscard]] virtual sbi::hsm::State hart_state(unsigned vcpu) = 0;
     /// The calling vCPU sleeps until an interrupt is pending and enabled in sie. With `retentive` false its state is
-    /// already the one to wake up in: satp and privilege may have changed.
+    /// already the one to wake up in: satp and privilege may have changed. Until it wakes, hart_state() is Suspended.
     virtual void hart_suspend(unsigned vcpu, bool retentive) = 0;
 
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.

@@ -20,7 +20,7 @@ void Guest::set_timer(unsigned vcpu, u64 deadline) {
 
 void Guest::send_ipi(unsigned vcpu) {
     Vcpu& v = vcpus_[vcpu];
-    if (v.state != sbi::hsm::Started) return;
+    if (!v.up()) return;
     v.hart().sip.set(Sip::SSIP, 1);
     wake(v);
 }
@@ -61,8 +61,10 @@ void Guest::hart_stop(unsigned vcpu) {
 }
 
 void Guest::hart_suspend(unsigned vcpu, bool retentive) {
-    vcpus_[vcpu].waiting = true;
-    if (!retentive) vcpus_[vcpu].translation_stale = true;
+    Vcpu& v = vcpus_[vcpu];
+    v.waiting = true;
+    v.state = sbi::hsm::Suspended;
+    if (!retentive) v.translation_stale = true;
 }
 
 void Guest::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {

@@ -27,7 +27,7 @@ void deliver_interrupt(Vcpu& vcpu) {
 // A vCPU in wfi goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
 // (Privileged 1.12, 3.3.3).
 void wake_if_pending(Vcpu& vcpu) {
-    if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.waiting = false;
+    if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.go_on();
 }
 
 bool may_run(const Vcpu& vcpu) { return vcpu.runnable() && vcpu.guest->running(); }

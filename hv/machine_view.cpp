@@ -15,7 +15,7 @@ MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
     Guest& g = at(guest);
     const Vcpu& v = g.vcpus()[number];
     std::string_view state = "stopped";
-    if (v.state == sbi::hsm::Started && g.live()) {
+    if (v.up() && g.live()) {
         state = !g.running() ? name(g.state()) : machine_.current() == &v ? "running" : v.waiting ? "waiting" : "ready";
     }
     return {state, machine_.hart_id(), v.stats.exits, v.hart().pc, v.hart().priv};

@@ -35,6 +35,13 @@ struct Vcpu {
     /// sip as the guest would read it.
     [[nodiscard]] u64 pending() const { return frame.hart.sip.raw | lines; }
     [[nodiscard]] bool runnable() const { return state == sbi::hsm::Started && !waiting; }
+    /// Whether interrupts and fences reach it.
+    [[nodiscard]] bool up() const { return state == sbi::hsm::Started || state == sbi::hsm::Suspended; }
+    /// What it waited for has come.
+    void go_on() {
+        waiting = false;
+        if (state == sbi::hsm::Suspended) state = sbi::hsm::Started;
+    }
 
     /// The architectural state that decides how its addresses translate.
     [[nodiscard]] Shadow::View view() const {
