@@ -45,6 +45,10 @@ SbiReply sbi_hsm(const SbiCall& call);
 SbiReply sbi_debug_console(const SbiCall& call);
 SbiReply sbi_legacy(const SbiCall& call);
 SbiReply sbi_undercroft(const SbiCall& call);
+SbiReply sbi_system_suspend(const SbiCall& call);
+
+/// Whether a hart can begin at `pc`: one compressed instruction fits there, at an address instructions may have.
+[[nodiscard]] bool is_entry(const SbiCall& call, u64 pc);
 
 /// The harts that a hart mask names (SBI 2.0, 3.1), all of them existing.
 class HartSet {

@@ -77,6 +77,7 @@ constexpr std::array kExtensions{
     Extension{static_cast<u64>(Ext::LegacySetTimer), static_cast<u64>(Ext::LegacyShutdown), sbi_legacy},
     one(Ext::Base, base),
     one(Ext::Srst, system_reset),
+    one(Ext::Susp, sbi_system_suspend),
     Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, sbi_undercroft},
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, legacy 0 to 8 and an extension of our
-// own. Arguments are checked here; what is left of a call goes to the backend.
+// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, SUSP, legacy 0 to 8 and an extension of
+// our own. Arguments are checked here; what is left of a call goes to the backend.
 
 #include <expected>
 #include <span>

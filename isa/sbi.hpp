@@ -70,6 +70,10 @@ enum Fid : u64 { Reset };
 enum Type : u32 { Shutdown, ColdReboot, WarmReboot };
 enum Reason : u32 { None, SystemFailure };
 }  // namespace srst
+namespace susp {
+enum Fid : u64 { SystemSuspend };
+inline constexpr u32 kSuspendToRam = 0;
+}  // namespace susp
 namespace time {
 enum Fid : u64 { SetTimer };
 }
