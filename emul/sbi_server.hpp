@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, SUSP, legacy 0 to 8 and an extension of
-// our own. Arguments are checked here; what is left of a call goes to the backend.
+// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, legacy 0 to 8 and an
+// extension of our own. Arguments are checked here; what is left of a call goes to the backend.
 
 #include <expected>
 #include <span>
 
 #include "emul/guest_hart.hpp"
 #include "emul/outcome.hpp"
+#include "emul/sbi_pmu.hpp"
 #include "emul/sbi_undercroft.hpp"
 
 namespace uc {
@@ -24,6 +25,13 @@ struct SfenceRange {
     std::optional<u16> asid;  ///< empty: every address space, and global mappings
 
     friend constexpr bool operator==(const SfenceRange&, const SfenceRange&) = default;
+};
+
+/// What the SBI keeps about one vCPU, and forgets when that starts anew.
+struct SbiState {
+    SbiPmu pmu;
+
+    friend bool operator==(const SbiState&, const SbiState&) = default;
 };
 
 /// What SBI calls do to the guest's vCPUs, console and memory. vCPU numbers passed in exist; number n is hart id n.
@@ -49,6 +57,15 @@ class SbiBackend {
     /// The calling vCPU sleeps until an interrupt is pending and enabled in sie. With `retentive` false its state is
     /// already the one to wake up in: satp and privilege may have changed. Until it wakes, hart_state() is Suspended.
     virtual void hart_suspend(unsigned vcpu, bool retentive) = 0;
+
+    /// What is kept about the calling vCPU.
+    [[nodiscard]] virtual SbiState& sbi_state(unsigned vcpu) = 0;
+    /// The counters of the calling vCPU's hart that exist, numbered as in scounteren, and what cycle or instret has in
+    /// hardware.
+    [[nodiscard]] virtual u32 hart_counters() = 0;
+    [[nodiscard]] virtual u64 hart_counter(CsrNo number) = 0;
+    /// How often that has happened to `vcpu`, of those events that are not made by its own SBI calls.
+    [[nodiscard]] virtual u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) = 0;
 
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.
     virtual void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) = 0;

@@ -88,7 +88,10 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     const auto insn = decode_memory(*word);
     // Not a load or store of the standard encodings: another hart changed the instruction, or an extension accessed
     // memory in a way that no device takes.
-    commit(hart, insn ? access_device(hart, guest.platform(), guest.bus(), *insn, gpa, gva) : Outcome::inject(fault));
+    const Outcome outcome =
+        insn ? access_device(hart, guest.platform(), guest.bus(), *insn, gpa, gva) : Outcome::inject(fault);
+    if (outcome.kind == Outcome::Kind::Inject) vcpu.stats.pass_on(outcome.cause);
+    commit(hart, outcome);
     guest.poll_devices();
     return ExitReason::Mmio;
 }
@@ -149,6 +152,7 @@ ExitReason interrupt(Scause scause) {
     }
     // Misaligned accesses, access faults and breakpoints are the guest's as they are: on the bare machine, firmware
     // would have handed its kernel the same.
+    vcpu.stats.pass_on(cause);
     inject(vcpu.hart(), {cause, trap.stval});
     return ExitReason::GuestException;
 }

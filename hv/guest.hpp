@@ -160,6 +160,12 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     void hart_stop(unsigned vcpu) override;
     sbi::hsm::State hart_state(unsigned vcpu) override { return vcpus_[vcpu].state; }
     void hart_suspend(unsigned vcpu, bool retentive) override;
+    SbiState& sbi_state(unsigned vcpu) override { return vcpus_[vcpu].sbi; }
+    u32 hart_counters() override { return features_.counters; }
+    u64 hart_counter(CsrNo number) override { return platform().counter(number); }
+    u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
+        return uc::firmware_events(vcpus_[vcpu], event);
+    }
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
     bool is_manager() override { return config_.manager && environment_.keeper != nullptr; }
     u64 guest_count() override { return environment_.keeper->guests().size(); }

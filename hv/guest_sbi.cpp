@@ -21,13 +21,19 @@ void Guest::set_timer(unsigned vcpu, u64 deadline) {
 void Guest::send_ipi(unsigned vcpu) {
     Vcpu& v = vcpus_[vcpu];
     if (!v.up()) return;
+    if (&v != caller_) v.received.count(sbi::pmu::IpiReceived);
     v.hart().sip.set(Sip::SSIP, 1);
     wake(v);
 }
 
-void Guest::remote_fence_i(unsigned) { platform().fence_i(); }
+void Guest::remote_fence_i(unsigned vcpu) {
+    if (&vcpus_[vcpu] != caller_) vcpus_[vcpu].received.count(sbi::pmu::FenceIReceived);
+    platform().fence_i();
+}
 
-void Guest::remote_sfence(unsigned, const SfenceRange& range) {
+void Guest::remote_sfence(unsigned vcpu, const SfenceRange& range) {
+    if (&vcpus_[vcpu] != caller_)
+        vcpus_[vcpu].received.count(range.asid ? sbi::pmu::SfenceVmaAsidReceived : sbi::pmu::SfenceVmaReceived);
     // Beyond some pages, comparing every table that changed is cheaper than walking to each page.
     constexpr u64 kMostPages = 64;
     if (range.size > kMostPages * kPageSize) {
@@ -46,6 +52,7 @@ void Guest::remote_sfence(unsigned, const SfenceRange& range) {
 sbi::Error Guest::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
     Vcpu& v = vcpus_[vcpu];
     if (v.state != sbi::hsm::Stopped) return sbi::Error::AlreadyAvailable;
+    v.reset_sbi();
     enter_supervisor(v.hart(), vcpu, opaque);
     v.hart().pc = pc.raw;
     v.translation_stale = true;

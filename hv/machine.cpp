@@ -7,6 +7,7 @@
 #include "hv/exit.hpp"
 #include "hv/log.hpp"
 #include "hv/monitor.hpp"
+#include "hv/vcpu_switch.hpp"
 
 namespace uc {
 
@@ -89,13 +90,17 @@ void Machine::run_vcpu(Vcpu& vcpu) {
 // A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
 bool Machine::sleep_vcpu(Vcpu& vcpu) {
     const bool timer = vcpu.guest->running() && vcpu.waiting && vcpu.hart().sie.get(Sie::STIE) != 0;
-    return scheduler_.block(vcpu.entity, now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever);
+    put_down(vcpu);
+    if (scheduler_.block(vcpu.entity, now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever)) return true;
+    take_up(vcpu);
+    return false;
 }
 
 // One vCPU, until it sleeps, its slice is over, or somebody else must be looked after.
 void Machine::run_slice(Vcpu& vcpu, u64 until) {
     current_ = &vcpu;
     until_ = until;
+    take_up(vcpu);
     arm_timer();
     for (;;) {
         wake_if_pending(vcpu);
@@ -109,6 +114,7 @@ void Machine::run_slice(Vcpu& vcpu, u64 until) {
         if (scheduler_.must_switch(kHart, timer_rang_ ? now() : 0)) break;
         timer_rang_ = false;
     }
+    put_down(vcpu);
     current_ = nullptr;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
+#include "emul/sbi_server.hpp"
 #include "hv/exit_stats.hpp"
+#include "hv/firmware_events.hpp"
 #include "hv/scheduler.hpp"
 #include "hv/vcpu_frame.hpp"
 #include "isa/sbi.hpp"
@@ -26,6 +28,8 @@ struct Vcpu {
     u64 host_satp = 0;              ///< the shadow root it runs on
     ExitReason last_exit{};
     ExitStats stats;
+    SbiState sbi;
+    Received received;  ///< counted by any hart
 
     /// The vCPU that a frame is part of.
     [[nodiscard]] static Vcpu& of(VcpuFrame& frame) { return reinterpret_cast<Vcpu&>(frame); }
@@ -37,6 +41,11 @@ struct Vcpu {
     [[nodiscard]] bool runnable() const { return state == sbi::hsm::Started && !waiting; }
     /// Whether interrupts and fences reach it.
     [[nodiscard]] bool up() const { return state == sbi::hsm::Started || state == sbi::hsm::Suspended; }
+    /// What the SBI keeps about it is as before its first call.
+    void reset_sbi() {
+        sbi = {};
+        frame.hart.counters = {};
+    }
     /// What it waited for has come.
     void go_on() {
         waiting = false;

@@ -74,6 +74,46 @@ namespace susp {
 enum Fid : u64 { SystemSuspend };
 inline constexpr u32 kSuspendToRam = 0;
 }  // namespace susp
+namespace pmu {
+enum Fid : u64 {
+    NumCounters,
+    CounterGetInfo,
+    CounterConfigMatching,
+    CounterStart,
+    CounterStop,
+    CounterFwRead,
+    CounterFwReadHi,
+    SnapshotSetShmem,
+    EventGetInfo,
+};
+/// event_idx: type in bits 19:16, code in 15:0.
+enum Type : u64 { Hardware = 0, Cache = 1, Raw = 2, RawV2 = 3, Firmware = 15 };
+enum HardwareEvent : u64 { NoEvent, CpuCycles, Instructions };
+enum FirmwareEvent : u64 {
+    MisalignedLoad,
+    MisalignedStore,
+    AccessLoad,
+    AccessStore,
+    IllegalInsn,
+    SetTimer,
+    IpiSent,
+    IpiReceived,
+    FenceISent,
+    FenceIReceived,
+    SfenceVmaSent,
+    SfenceVmaReceived,
+    SfenceVmaAsidSent,
+    SfenceVmaAsidReceived,
+    FirmwareEvents,  ///< those above; the rest is about hypervisors, or the machine's own
+};
+[[nodiscard]] constexpr u64 event_idx(Type type, u64 code) { return static_cast<u64>(type) << 16 | code; }
+// Flags of CounterConfigMatching; bits 7:3 are hints whom not to count.
+inline constexpr u64 kSkipMatch = 1, kClearValue = 2, kAutoStart = 4, kConfigFlags = 0xff;
+inline constexpr u64 kSetInitialValue = 1, kInitSnapshot = 2, kStartFlags = 3;
+inline constexpr u64 kReset = 1, kTakeSnapshot = 2, kStopFlags = 3;
+// What CounterGetInfo tells: the CSR in bits 11:0, one less than its bits in 17:12, and whether it is firmware's.
+inline constexpr u64 kInfoWidth64 = 63ull << 12, kInfoFirmware = 1ull << 63;
+}  // namespace pmu
 namespace time {
 enum Fid : u64 { SetTimer };
 }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "hv/vcpu_switch.hpp"
+
+#include "hv/guest.hpp"
+
+namespace uc {
+
+namespace {
+
+auto counters_of_hart(Vcpu& vcpu) {
+    return [&platform = vcpu.guest->platform()](unsigned n) {
+        return platform.counter(n == VirtualCounters::kCycle ? CsrNo::cycle : CsrNo::instret);
+    };
+}
+
+}  // namespace
+
+void take_up(Vcpu& vcpu) { vcpu.hart().counters.arrive(counters_of_hart(vcpu)); }
+
+void put_down(Vcpu& vcpu) { vcpu.hart().counters.leave(counters_of_hart(vcpu)); }
+
+}  // namespace uc

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// What of a vCPU follows it from hart to hart and through the time it waits, besides its registers: the counters that
+// its guest has taken over.
+
+namespace uc {
+
+struct Vcpu;
+
+/// This hart has picked `vcpu`: before it enters it.
+void take_up(Vcpu& vcpu);
+/// This hart gives `vcpu` away: before another may take it up, so before Scheduler::block(), yield() or pick(). To do
+/// it twice does no harm.
+void put_down(Vcpu& vcpu);
+
+}  // namespace uc
