@@ -79,6 +79,7 @@ constexpr std::array kExtensions{
     one(Ext::Base, base),
     one(Ext::Srst, system_reset),
     one(Ext::Susp, sbi_system_suspend),
+    one(Ext::Sta, sbi_steal_time),
     Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, sbi_undercroft},
 };
 

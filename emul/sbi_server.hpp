@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, legacy 0 to 8 and an
+// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, STA, legacy 0 to 8 and an
 // extension of our own. Arguments are checked here; what is left of a call goes to the backend.
 
 #include <expected>
@@ -66,6 +66,9 @@ class SbiBackend {
     [[nodiscard]] virtual u64 hart_counter(CsrNo number) = 0;
     /// How often that has happened to `vcpu`, of those events that are not made by its own SBI calls.
     [[nodiscard]] virtual u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) = 0;
+    /// From now on steal time of the calling vCPU is told in the sbi::sta::Record at `record`, guest memory that is all
+    /// zero; nullopt: nowhere.
+    virtual void set_steal_time(unsigned vcpu, std::optional<Gpa> record) = 0;
 
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.
     virtual void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) = 0;

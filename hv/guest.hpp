@@ -166,6 +166,9 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
         return uc::firmware_events(vcpus_[vcpu], event);
     }
+    void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
+        vcpus_[vcpu].steal_time.enable(record, vcpus_[vcpu].entity.waited());
+    }
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
     bool is_manager() override { return config_.manager && environment_.keeper != nullptr; }
     u64 guest_count() override { return environment_.keeper->guests().size(); }

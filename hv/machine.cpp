@@ -90,7 +90,7 @@ void Machine::run_vcpu(Vcpu& vcpu) {
 // A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
 bool Machine::sleep_vcpu(Vcpu& vcpu) {
     const bool timer = vcpu.guest->running() && vcpu.waiting && vcpu.hart().sie.get(Sie::STIE) != 0;
-    put_down(vcpu);
+    put_down(vcpu, false);
     if (scheduler_.block(vcpu.entity, now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever)) return true;
     take_up(vcpu);
     return false;
@@ -114,7 +114,7 @@ void Machine::run_slice(Vcpu& vcpu, u64 until) {
         if (scheduler_.must_switch(kHart, timer_rang_ ? now() : 0)) break;
         timer_rang_ = false;
     }
-    put_down(vcpu);
+    put_down(vcpu, may_run(vcpu));
     current_ = nullptr;
 }
 

@@ -6,6 +6,7 @@
 #include "hv/exit_stats.hpp"
 #include "hv/firmware_events.hpp"
 #include "hv/scheduler.hpp"
+#include "hv/steal_time.hpp"
 #include "hv/vcpu_frame.hpp"
 #include "isa/sbi.hpp"
 #include "mm/shadow.hpp"
@@ -29,6 +30,7 @@ struct Vcpu {
     ExitReason last_exit{};
     ExitStats stats;
     SbiState sbi;
+    StealTime steal_time;
     Received received;  ///< counted by any hart
 
     /// The vCPU that a frame is part of.
@@ -44,6 +46,7 @@ struct Vcpu {
     /// What the SBI keeps about it is as before its first call.
     void reset_sbi() {
         sbi = {};
+        steal_time = {};
         frame.hart.counters = {};
     }
     /// What it waited for has come.

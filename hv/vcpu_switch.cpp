@@ -15,8 +15,14 @@ auto counters_of_hart(Vcpu& vcpu) {
 
 }  // namespace
 
-void take_up(Vcpu& vcpu) { vcpu.hart().counters.arrive(counters_of_hart(vcpu)); }
+void take_up(Vcpu& vcpu) {
+    vcpu.steal_time.running(*vcpu.guest, vcpu.entity.waited());
+    vcpu.hart().counters.arrive(counters_of_hart(vcpu));
+}
 
-void put_down(Vcpu& vcpu) { vcpu.hart().counters.leave(counters_of_hart(vcpu)); }
+void put_down(Vcpu& vcpu, bool ready) {
+    if (ready) vcpu.steal_time.preempted(*vcpu.guest);
+    vcpu.hart().counters.leave(counters_of_hart(vcpu));
+}
 
 }  // namespace uc

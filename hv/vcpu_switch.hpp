@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What of a vCPU follows it from hart to hart and through the time it waits, besides its registers: the counters that
-// its guest has taken over.
+// What of a vCPU follows it from hart to hart and through the time it waits, besides its registers: steal time, and the
+// counters that its guest has taken over.
 
 namespace uc {
 
@@ -9,8 +9,8 @@ struct Vcpu;
 
 /// This hart has picked `vcpu`: before it enters it.
 void take_up(Vcpu& vcpu);
-/// This hart gives `vcpu` away: before another may take it up, so before Scheduler::block(), yield() or pick(). To do
-/// it twice does no harm.
-void put_down(Vcpu& vcpu);
+/// This hart gives `vcpu` away: before another may take it up, so before Scheduler::block(), yield() or pick().
+/// `ready`: it could have gone on. To do it twice does no harm.
+void put_down(Vcpu& vcpu, bool ready);
 
 }  // namespace uc

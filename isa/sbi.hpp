@@ -74,6 +74,18 @@ namespace susp {
 enum Fid : u64 { SystemSuspend };
 inline constexpr u32 kSuspendToRam = 0;
 }  // namespace susp
+namespace sta {
+enum Fid : u64 { SetShmem };
+/// What a guest and its SBI share; written as it stands.
+struct Record {
+    u32 sequence = 0;  ///< odd while `steal` is being written
+    u32 flags = 0;
+    u64 steal = 0;     ///< ns
+    u8 preempted = 0;  ///< the vCPU is ready, but does not run
+    u8 pad[47] = {};
+};
+static_assert(sizeof(Record) == 64);
+}  // namespace sta
 namespace pmu {
 enum Fid : u64 {
     NumCounters,

@@ -18,10 +18,10 @@ class FakeSbiBackend final : public SbiBackend {
     static constexpr u64 kRamSize = 0x1'0000;
 
     struct Event {
-        enum class Kind : u8 { Timer, Ipi, FenceI, Sfence, Start, Stop, Suspend, Reset };
+        enum class Kind : u8 { Timer, Ipi, FenceI, Sfence, Start, Stop, Suspend, Reset, StealTime };
         Kind kind;
         u64 vcpu = 0;
-        u64 a = 0;  ///< deadline, pc, retentive, reset type
+        u64 a = 0;  ///< deadline, pc, retentive, reset type, record (~0: none)
         u64 b = 0;  ///< opaque, reset reason
         SfenceRange range{};
         friend bool operator==(const Event&, const Event&) = default;
@@ -71,6 +71,9 @@ class FakeSbiBackend final : public SbiBackend {
     u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
         static_cast<void>(states.at(vcpu));
         return firmware.at(event);
+    }
+    void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
+        note({Event::Kind::StealTime, vcpu, record ? record->raw : ~0ull});
     }
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override {
         events.push_back({Event::Kind::Reset, 0, type, reason});

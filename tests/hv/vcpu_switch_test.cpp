@@ -146,11 +146,13 @@ TEST_F(EventsTest, TrapsThatEndAtTheGuestCount) {
 TEST_F(EventsTest, AStartedHartAndANewLifeKnowNothingOfBefore) {
     platform().csrs = {{CsrNo::cycle, 5}, {CsrNo::instret, 0}};
     const auto use = [this](Vcpu& vcpu) {
+        call(vcpu, sbi::Ext::Sta, sbi::sta::SetShmem, (kGuestRamBase + 0x4'0000).raw, 0, 0);
         call(vcpu, sbi::Ext::Pmu, sbi::pmu::CounterConfigMatching, 0, 1, 0, kCycles, 0);
+        EXPECT_TRUE(vcpu.steal_time.enabled());
         EXPECT_NE(vcpu.hart().counters, VirtualCounters{});
     };
     const auto is_fresh = [](const Vcpu& vcpu) {
-        return vcpu.sbi == SbiState{} && vcpu.hart().counters == VirtualCounters{};
+        return !vcpu.steal_time.enabled() && vcpu.sbi == SbiState{} && vcpu.hart().counters == VirtualCounters{};
     };
     const auto start_second = [this] { call(first, sbi::Ext::Hsm, sbi::hsm::Start, 1, test::kEntry, 0); };
     start_second();

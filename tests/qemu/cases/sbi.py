@@ -32,6 +32,12 @@ def system_suspend(bench: Bench) -> None:
 
 
 @test(ONE_HART, tags=["behaviour", "sbi"])
+def steal_time(bench: Bench) -> None:
+    """Two vCPUs that share a hart are told that they wait for half of the time."""
+    run_pair(bench, "steal_time")
+
+
+@test(ONE_HART, tags=["behaviour", "sbi"])
 def hsm_suspend(bench: Bench) -> None:
     """A suspended vCPU is reported as such and wakes each time."""
     run_pair(bench, "hsm_suspend")
