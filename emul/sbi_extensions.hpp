@@ -47,6 +47,7 @@ SbiReply sbi_legacy(const SbiCall& call);
 SbiReply sbi_undercroft(const SbiCall& call);
 SbiReply sbi_system_suspend(const SbiCall& call);
 SbiReply sbi_steal_time(const SbiCall& call);
+SbiReply sbi_firmware_features(const SbiCall& call);
 SbiReply sbi_pmu(const SbiCall& call);
 
 /// Whether a hart can begin at `pc`: one compressed instruction fits there, at an address instructions may have.

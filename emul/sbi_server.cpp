@@ -80,6 +80,7 @@ constexpr std::array kExtensions{
     one(Ext::Srst, system_reset),
     one(Ext::Susp, sbi_system_suspend),
     one(Ext::Sta, sbi_steal_time),
+    one(Ext::Fwft, sbi_firmware_features),
     Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, sbi_undercroft},
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, STA, legacy 0 to 8 and an
-// extension of our own. Arguments are checked here; what is left of a call goes to the backend.
+// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, STA, legacy 0 to 8, SBI 3.0's
+// FWFT, and an extension of our own. Arguments are checked here; what is left of a call goes to the backend.
 
 #include <expected>
 #include <span>
@@ -30,6 +30,7 @@ struct SfenceRange {
 /// What the SBI keeps about one vCPU, and forgets when that starts anew.
 struct SbiState {
     SbiPmu pmu;
+    bool misaligned_locked = false;  ///< FWFT: MISALIGNED_EXC_DELEG
 
     friend bool operator==(const SbiState&, const SbiState&) = default;
 };
@@ -66,6 +67,8 @@ class SbiBackend {
     [[nodiscard]] virtual u64 hart_counter(CsrNo number) = 0;
     /// How often that has happened to `vcpu`, of those events that are not made by its own SBI calls.
     [[nodiscard]] virtual u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) = 0;
+    /// Whether misaligned accesses reach the guest's own handler (FWFT).
+    [[nodiscard]] virtual bool misaligned_delegated() = 0;
     /// From now on steal time of the calling vCPU is told in the sbi::sta::Record at `record`, guest memory that is all
     /// zero; nullopt: nowhere.
     virtual void set_steal_time(unsigned vcpu, std::optional<Gpa> record) = 0;

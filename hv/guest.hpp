@@ -51,10 +51,11 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
-    unsigned guests = 1;            ///< that share the ASIDs, each with a range of its own
-    GuestKeeper* keeper = nullptr;  ///< null: there is one guest with one vCPU
-    u64 vlenb = 0;                  ///< bytes of a vector register; 0: guests have none
-    bool replace = true;            ///< privileged instructions may be replaced (docs/replacing.md)
+    unsigned guests = 1;                ///< that share the ASIDs, each with a range of its own
+    GuestKeeper* keeper = nullptr;      ///< null: there is one guest with one vCPU
+    u64 vlenb = 0;                      ///< bytes of a vector register; 0: guests have none
+    bool misaligned_delegated = false;  ///< firmware hands misaligned accesses down, rather than emulating them
+    bool replace = true;                ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.
@@ -166,6 +167,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
         return uc::firmware_events(vcpus_[vcpu], event);
     }
+    bool misaligned_delegated() override { return environment_.misaligned_delegated; }
     void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
         vcpus_[vcpu].steal_time.enable(record, vcpus_[vcpu].entity.waited());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI's binary interface (SBI 2.0): extension ids, function ids, errors, constants.
+// The SBI's binary interface (SBI 2.0; FWFT and its error are 3.0's): extension ids, function ids, errors, constants.
 
 #include "isa/types.hpp"
 
@@ -41,6 +41,11 @@ enum class Error : i64 {
     AlreadyStarted = -7,
     AlreadyStopped = -8,
     NoShmem = -9,
+    InvalidState = -10,
+    BadRange = -11,
+    Timeout = -12,
+    Io = -13,
+    DeniedLocked = -14,
 };
 
 /// What a call returns in a0 and a1.
@@ -86,6 +91,18 @@ struct Record {
 };
 static_assert(sizeof(Record) == 64);
 }  // namespace sta
+namespace fwft {
+enum Fid : u64 { Set, Get };
+enum Feature : u32 {
+    MisalignedExcDeleg,
+    LandingPad,
+    ShadowStack,
+    DoubleTrap,
+    PteAdHwUpdating,
+    PointerMaskingPmlen,
+};
+inline constexpr u64 kLock = 1;  ///< flag of Set
+}  // namespace fwft
 namespace pmu {
 enum Fid : u64 {
     NumCounters,

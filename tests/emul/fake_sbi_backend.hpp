@@ -39,6 +39,7 @@ class FakeSbiBackend final : public SbiBackend {
     std::array<u64, 32> counters{};  ///< the hart's, by their numbers in scounteren; reading one beyond 2 is a mistake
     u32 existing_counters = 7;
     std::array<u64, sbi::pmu::FirmwareEvents> firmware{};  ///< of any vCPU
+    bool delegates_misaligned = false;
     bool manager = false;
     bool act_works = true;
     std::vector<std::pair<u64, sbi::undercroft::Action>> acts;
@@ -72,6 +73,7 @@ class FakeSbiBackend final : public SbiBackend {
         static_cast<void>(states.at(vcpu));
         return firmware.at(event);
     }
+    bool misaligned_delegated() override { return delegates_misaligned; }
     void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
         note({Event::Kind::StealTime, vcpu, record ? record->raw : ~0ull});
     }

@@ -148,8 +148,10 @@ TEST_F(EventsTest, AStartedHartAndANewLifeKnowNothingOfBefore) {
     const auto use = [this](Vcpu& vcpu) {
         call(vcpu, sbi::Ext::Sta, sbi::sta::SetShmem, (kGuestRamBase + 0x4'0000).raw, 0, 0);
         call(vcpu, sbi::Ext::Pmu, sbi::pmu::CounterConfigMatching, 0, 1, 0, kCycles, 0);
+        call(vcpu, sbi::Ext::Fwft, sbi::fwft::Set, sbi::fwft::MisalignedExcDeleg, 0, sbi::fwft::kLock);
         EXPECT_TRUE(vcpu.steal_time.enabled());
         EXPECT_NE(vcpu.hart().counters, VirtualCounters{});
+        EXPECT_TRUE(vcpu.sbi.misaligned_locked);
     };
     const auto is_fresh = [](const Vcpu& vcpu) {
         return !vcpu.steal_time.enabled() && vcpu.sbi == SbiState{} && vcpu.hart().counters == VirtualCounters{};
