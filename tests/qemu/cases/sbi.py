@@ -10,7 +10,8 @@ import run_qemu
 from cases.guests import verdict
 from cases.linux import PROMPT
 from console import Console, Failure
-from suite import ROOT, Bench, guest, require_equal, test, transcript
+from monitor import Monitor
+from suite import ROOT, Bench, guest, linux, require_equal, test, transcript
 
 TWO = "vcpus=2 -- "
 ONE_HART = ["noh", "rv64", "u54"]
@@ -108,5 +109,38 @@ def linux_perf_2_vcpus(bench: Bench) -> None:
         console.send("taskset -c 1 sh -c 'while :; do :; done' &\n")
         check_counts(console, count_events(console, "taskset -c 0 perf_events"))
         console.expect(PROMPT)
+        console.send("poweroff -f\n")
+        bench.end(console)
+
+
+def ask_satp(console: Console) -> str:
+    """What satp of the guest's first vCPU is, by the open monitor."""
+    console.send("regs linux 0\r")
+    return console.expect(r"\bsatp +(0x[0-9a-f]+)")[1]
+
+
+@test(["noh", "u54"], tags=["linux", "sbi", "smp"])
+def linux_suspends(bench: Bench) -> None:
+    """Linux suspends to RAM, stopping its second CPU, and a key wakes it with both."""
+    with bench.inside(linux(vcpus=2)["itb"]) as console:
+        console.expect(PROMPT)
+        console.send("echo enabled >/sys/class/tty/ttyS0/power/wakeup; echo N >/sys/module/printk/parameters/console_suspend\n")
+        console.expect(PROMPT)
+        console.send("echo mem >/sys/power/state; echo again $?\n")
+        console.expect(r"suspend entry \(deep\)$")
+        console.expect(r"CPU1: off$")
+        # A key that comes earlier makes the kernel think better of it. The vCPU sleeps in the state that it will resume in.
+        monitor = Monitor(console)
+        monitor.open()
+        while int(ask_satp(console), 16) != 0:
+            pass
+        monitor.ask("vcpus", r".* 0 +waiting", r".* 1 +stopped")
+        monitor.attach("linux")
+        console.send("\n")
+        console.expect(r"CPU1 is up$")
+        console.expect(r"^again 0$")
+        console.expect(PROMPT)
+        console.send("grep -c ^processor /proc/cpuinfo\n")
+        console.expect(r"^2$")
         console.send("poweroff -f\n")
         bench.end(console)
