@@ -90,7 +90,9 @@ bool counter_open(const CsrContext& c, CsrNo number) {
     return (c.features.counters & bit) != 0 && (c.hart.priv == Priv::S || (c.hart.scounteren.raw & bit) != 0);
 }
 u64 read_time(const CsrContext& c, CsrNo) { return c.host.time(); }
-u64 read_counter(const CsrContext& c, CsrNo number) { return c.host.counter(number); }
+u64 read_counter(const CsrContext& c, CsrNo number) {
+    return c.hart.counters.value(static_cast<unsigned>(number) - static_cast<unsigned>(cycle), c.host.counter(number));
+}
 
 // The CSRs of F and V live in the hardware. They are illegal while their state is Off, and dirty it when written
 // (3.1.6.6).

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "emul/virtual_counters.hpp"
 #include "isa/cause.hpp"
 
 namespace uc {
@@ -29,6 +30,7 @@ struct GuestHart {
     u64 stval = 0;
     Satp satp;
     u64 stimecmp = ~0ull;  ///< in ticks of `time`; the reset value never comes due
+    VirtualCounters counters;
 
     [[nodiscard]] u64 get_x(unsigned reg) const { return x[reg]; }
     void set_x(unsigned reg, u64 value) {

@@ -45,6 +45,19 @@ SbiReply sbi_hsm(const SbiCall& call);
 SbiReply sbi_debug_console(const SbiCall& call);
 SbiReply sbi_legacy(const SbiCall& call);
 SbiReply sbi_undercroft(const SbiCall& call);
+SbiReply sbi_system_suspend(const SbiCall& call);
+SbiReply sbi_steal_time(const SbiCall& call);
+SbiReply sbi_firmware_features(const SbiCall& call);
+SbiReply sbi_pmu(const SbiCall& call);
+
+/// Whether a hart can begin at `pc`: one compressed instruction fits there, at an address instructions may have.
+[[nodiscard]] bool is_entry(const SbiCall& call, u64 pc);
+
+// What is sent to `vcpu`, and counted where it is another one.
+void send_ipi(const SbiCall& call, unsigned vcpu);
+void send_fence_i(const SbiCall& call, unsigned vcpu);
+void send_sfence(const SbiCall& call, unsigned vcpu, const SfenceRange& range);
+void set_timer(const SbiCall& call, u64 deadline);
 
 /// The harts that a hart mask names (SBI 2.0, 3.1), all of them existing.
 class HartSet {

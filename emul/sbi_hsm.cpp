@@ -7,11 +7,6 @@ namespace {
 
 using sbi::Error;
 
-/// Whether a hart can begin at `pc`: one compressed instruction fits there, at an address instructions may have.
-[[nodiscard]] bool is_entry(const SbiCall& call, u64 pc) {
-    return pc % 2 == 0 && call.backend.is_guest_memory(Gpa{pc}, 2);
-}
-
 SbiReply start(const SbiCall& call) {
     const u64 target = call.arg(0);
     if (target >= call.backend.vcpu_count()) return Error::InvalidParam;
@@ -40,6 +35,8 @@ SbiReply suspend(const SbiCall& call) {
 }
 
 }  // namespace
+
+bool is_entry(const SbiCall& call, u64 pc) { return pc % 2 == 0 && call.backend.is_guest_memory(Gpa{pc}, 2); }
 
 SbiReply sbi_hsm(const SbiCall& call) {
     switch (call.fid) {

@@ -48,7 +48,7 @@ SbiReply remote_sfence(const SbiCall& call, std::optional<u16> asid) {
     const auto range = sfence_range(call.arg(1), call.arg(2), asid);
     if (!range) return range.error();
     return for_each_hart(call, [&](unsigned vcpu) {
-        if (*range) call.backend.remote_sfence(vcpu, **range);
+        if (*range) send_sfence(call, vcpu, **range);
     });
 }
 
@@ -57,12 +57,12 @@ SbiReply remote_sfence(const SbiCall& call, std::optional<u16> asid) {
 SbiReply sbi_legacy(const SbiCall& call) {
     SbiBackend& backend = call.backend;
     switch (static_cast<Ext>(call.eid)) {
-        case Ext::LegacySetTimer: backend.set_timer(call.self, call.arg(0)); return SbiReply::legacy(0);
+        case Ext::LegacySetTimer: set_timer(call, call.arg(0)); return SbiReply::legacy(0);
         case Ext::LegacyPutchar: return putchar(call);
         case Ext::LegacyGetchar: return getchar(call);
         case Ext::LegacyClearIpi: return clear_ipi(call);
-        case Ext::LegacySendIpi: return for_each_hart(call, [&](unsigned vcpu) { backend.send_ipi(vcpu); });
-        case Ext::LegacyRemoteFenceI: return for_each_hart(call, [&](unsigned vcpu) { backend.remote_fence_i(vcpu); });
+        case Ext::LegacySendIpi: return for_each_hart(call, [&](unsigned vcpu) { send_ipi(call, vcpu); });
+        case Ext::LegacyRemoteFenceI: return for_each_hart(call, [&](unsigned vcpu) { send_fence_i(call, vcpu); });
         case Ext::LegacyRemoteSfenceVma: return remote_sfence(call, std::nullopt);
         case Ext::LegacyRemoteSfenceVmaAsid: return remote_sfence(call, static_cast<u16>(call.arg(3)));
         case Ext::LegacyShutdown: backend.system_reset(sbi::srst::Shutdown, sbi::srst::None); return Outcome::leave();

@@ -19,7 +19,7 @@ SbiReply sbi_rfence(const SbiCall& call) {
     if (!harts) return sbi::Error::InvalidParam;
 
     if (call.fid == sbi::rfence::FenceI) {
-        harts->for_each([&](unsigned vcpu) { call.backend.remote_fence_i(vcpu); });
+        harts->for_each([&](unsigned vcpu) { send_fence_i(call, vcpu); });
         return sbi::Error::Success;
     }
     // As in rs2 of sfence.vma, bits above those of an ASID are ignored (Privileged 1.12, 4.2.1).
@@ -27,7 +27,7 @@ SbiReply sbi_rfence(const SbiCall& call) {
     if (call.fid == sbi::rfence::SfenceVmaAsid) asid = static_cast<u16>(call.arg(4));
     const auto range = sfence_range(call.arg(2), call.arg(3), asid);
     if (!range) return range.error();
-    if (*range) harts->for_each([&](unsigned vcpu) { call.backend.remote_sfence(vcpu, **range); });
+    if (*range) harts->for_each([&](unsigned vcpu) { send_sfence(call, vcpu, **range); });
     return sbi::Error::Success;
 }
 

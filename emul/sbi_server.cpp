@@ -34,7 +34,7 @@ SbiReply base(const SbiCall& call) {
 
 SbiReply time(const SbiCall& call) {
     if (call.fid != sbi::time::SetTimer) return Error::NotSupported;
-    call.backend.set_timer(call.self, call.arg(0));
+    set_timer(call, call.arg(0));
     return Error::Success;
 }
 
@@ -42,7 +42,7 @@ SbiReply ipi(const SbiCall& call) {
     if (call.fid != sbi::ipi::SendIpi) return Error::NotSupported;
     const std::optional<HartSet> harts = HartSet::of(call.arg(0), call.arg(1), call.backend.vcpu_count());
     if (!harts) return Error::InvalidParam;
-    harts->for_each([&](unsigned vcpu) { call.backend.send_ipi(vcpu); });
+    harts->for_each([&](unsigned vcpu) { send_ipi(call, vcpu); });
     return Error::Success;
 }
 
@@ -74,9 +74,13 @@ constexpr std::array kExtensions{
     one(Ext::Rfence, sbi_rfence),
     one(Ext::Hsm, sbi_hsm),
     one(Ext::Dbcn, sbi_debug_console),
+    one(Ext::Pmu, sbi_pmu),
     Extension{static_cast<u64>(Ext::LegacySetTimer), static_cast<u64>(Ext::LegacyShutdown), sbi_legacy},
     one(Ext::Base, base),
     one(Ext::Srst, system_reset),
+    one(Ext::Susp, sbi_system_suspend),
+    one(Ext::Sta, sbi_steal_time),
+    one(Ext::Fwft, sbi_firmware_features),
     Extension{sbi::undercroft::kExt, sbi::undercroft::kExt, sbi_undercroft},
 };
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, legacy 0 to 8 and an extension of our
-// own. Arguments are checked here; what is left of a call goes to the backend.
+// The SBI that guests see (SBI 2.0): Base, TIME, IPI, RFENCE, HSM, SRST, DBCN, PMU, SUSP, STA, legacy 0 to 8, SBI 3.0's
+// FWFT, and an extension of our own. Arguments are checked here; what is left of a call goes to the backend.
 
 #include <expected>
 #include <span>
 
 #include "emul/guest_hart.hpp"
 #include "emul/outcome.hpp"
+#include "emul/sbi_pmu.hpp"
 #include "emul/sbi_undercroft.hpp"
 
 namespace uc {
@@ -26,6 +27,14 @@ struct SfenceRange {
     friend constexpr bool operator==(const SfenceRange&, const SfenceRange&) = default;
 };
 
+/// What the SBI keeps about one vCPU, and forgets when that starts anew.
+struct SbiState {
+    SbiPmu pmu;
+    bool misaligned_locked = false;  ///< FWFT: MISALIGNED_EXC_DELEG
+
+    friend bool operator==(const SbiState&, const SbiState&) = default;
+};
+
 /// What SBI calls do to the guest's vCPUs, console and memory. vCPU numbers passed in exist; number n is hart id n.
 class SbiBackend {
   public:
@@ -36,7 +45,7 @@ class SbiBackend {
 
     /// STIP of `vcpu` goes low, and high at `deadline` (ticks of `time`; already past: at once; ~0: never).
     virtual void set_timer(unsigned vcpu, u64 deadline) = 0;
-    /// Sets SSIP. Fences and interrupts for a vCPU that is not started have no effect.
+    /// Sets SSIP. Fences and interrupts for a vCPU that is neither started nor suspended have no effect.
     virtual void send_ipi(unsigned vcpu) = 0;
     virtual void remote_fence_i(unsigned vcpu) = 0;
     virtual void remote_sfence(unsigned vcpu, const SfenceRange& range) = 0;
@@ -47,8 +56,22 @@ class SbiBackend {
     virtual void hart_stop(unsigned vcpu) = 0;
     [[nodiscard]] virtual sbi::hsm::State hart_state(unsigned vcpu) = 0;
     /// The calling vCPU sleeps until an interrupt is pending and enabled in sie. With `retentive` false its state is
-    /// already the one to wake up in: satp and privilege may have changed.
+    /// already the one to wake up in: satp and privilege may have changed. Until it wakes, hart_state() is Suspended.
     virtual void hart_suspend(unsigned vcpu, bool retentive) = 0;
+
+    /// What is kept about the calling vCPU.
+    [[nodiscard]] virtual SbiState& sbi_state(unsigned vcpu) = 0;
+    /// The counters of the calling vCPU's hart that exist, numbered as in scounteren, and what cycle or instret has in
+    /// hardware.
+    [[nodiscard]] virtual u32 hart_counters() = 0;
+    [[nodiscard]] virtual u64 hart_counter(CsrNo number) = 0;
+    /// How often that has happened to `vcpu`, of those events that are not made by its own SBI calls.
+    [[nodiscard]] virtual u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) = 0;
+    /// Whether misaligned accesses reach the guest's own handler (FWFT).
+    [[nodiscard]] virtual bool misaligned_delegated() = 0;
+    /// From now on steal time of the calling vCPU is told in the sbi::sta::Record at `record`, guest memory that is all
+    /// zero; nullopt: nowhere.
+    virtual void set_steal_time(unsigned vcpu, std::optional<Gpa> record) = 0;
 
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.
     virtual void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) = 0;

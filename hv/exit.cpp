@@ -94,7 +94,9 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     const auto insn = decode_memory(*word);
     // Not a load or store of the standard encodings: another hart changed the instruction, or an extension accessed
     // memory in a way that no device takes.
-    commit(hart, insn ? guest.access_device(vcpu, *insn, gpa, gva) : Outcome::inject(fault));
+    const Outcome outcome = insn ? guest.access_device(vcpu, *insn, gpa, gva) : Outcome::inject(fault);
+    if (outcome.kind == Outcome::Kind::Inject) vcpu.stats.pass_on(outcome.cause);
+    commit(hart, outcome);
     return ExitReason::Mmio;
 }
 
@@ -173,6 +175,7 @@ ExitReason interrupt(Scause scause) {
     }
     // Misaligned accesses, access faults and breakpoints are the guest's as they are: on the bare machine, firmware
     // would have handed its kernel the same.
+    vcpu.stats.pass_on(cause);
     inject(vcpu.hart(), {cause, trap.stval});
     return ExitReason::GuestException;
 }

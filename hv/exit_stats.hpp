@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "isa/types.hpp"
+#include "isa/cause.hpp"
 
 namespace uc {
 
@@ -51,6 +51,7 @@ struct ExitStats {
 
     u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
     std::array<u64, kExitReasons> count{};
+    std::array<u64, 16> exceptions{};      ///< passed on to the guest, by cause
     std::array<ExitRecord, kRing> ring{};  ///< last, so that all else is within reach of an offset
 
     /// An exit as it arrives, and then what it turned out to be.
@@ -60,6 +61,9 @@ struct ExitStats {
         last.scause = scause;
         last.stval = stval;
     }
+    /// The guest is given an exception of its own, which is neither a page fault nor an illegal instruction.
+    void pass_on(Cause cause) { ++exceptions[static_cast<usize>(cause) % exceptions.size()]; }
+    [[nodiscard]] u64 passed_on(Cause cause) const { return exceptions[static_cast<usize>(cause)]; }
     void tally(ExitReason reason) {
         ++count[static_cast<usize>(reason)];
         ring[(exits - 1) % kRing].reason = reason;

@@ -172,6 +172,7 @@ void Guest::reset_vcpus() {
         std::byte* const v = vcpu.frame.vector.v;
         vcpu.frame.vector = {.v = v};
         if (v != nullptr) std::memset(v, 0, kVectorRegisters * environment_.vlenb);
+        vcpu.reset_sbi();
         vcpu.lines = 0;
         vcpu.waiting = false;
         vcpu.state = sbi::hsm::Stopped;

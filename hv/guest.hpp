@@ -53,10 +53,11 @@ struct GuestEnvironment {
     Bytes rng_seed;  ///< the machine's, mixed into each guest's
     Window window;
     u16 host_asid_bits = 0;
-    unsigned guests = 1;            ///< that share the ASIDs, each with a range of its own
-    GuestKeeper* keeper = nullptr;  ///< null: there is one guest with one vCPU
-    u64 vlenb = 0;                  ///< bytes of a vector register; 0: guests have none
-    bool replace = true;            ///< privileged instructions may be replaced (docs/replacing.md)
+    unsigned guests = 1;                ///< that share the ASIDs, each with a range of its own
+    GuestKeeper* keeper = nullptr;      ///< null: there is one guest with one vCPU
+    bool misaligned_delegated = false;  ///< firmware hands misaligned accesses down
+    u64 vlenb = 0;                      ///< bytes of a vector register; 0: guests have none
+    bool replace = true;                ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
 /// Why a guest does not run.

@@ -37,6 +37,7 @@ void Guest::serve_requests(Vcpu& vcpu, Requests requests) {
 void Guest::begin(Vcpu& vcpu) {
     const LockGuard guard(guest_lock_);
     if (vcpu.state != sbi::hsm::StartPending) return;
+    vcpu.reset_sbi();
     enter_supervisor(vcpu.hart(), vcpu.id, vcpu.start.opaque);
     vcpu.hart().pc = vcpu.start.pc;
     vcpu.waiting = false;
@@ -61,7 +62,8 @@ void GuestSbi::send_ipi(unsigned vcpu) {
     Vcpu& v = guest_.vcpus_[vcpu];
     if (&v == &caller_) {
         v.hart().sip.set(Sip::SSIP, 1);
-    } else if (is_on(v)) {
+    } else if (v.up()) {
+        v.received.count(sbi::pmu::IpiReceived);
         guest_.reach(v, v.mailbox.post(Request::Interrupt));
     }
 }
@@ -70,7 +72,8 @@ void GuestSbi::send_ipi(unsigned vcpu) {
 void GuestSbi::remote_fence_i(unsigned vcpu) {
     Vcpu& v = guest_.vcpus_[vcpu];
     if (&v == &caller_) return v.platform->fence_i();
-    if (!is_on(v)) return;
+    if (!v.up()) return;
+    v.received.count(sbi::pmu::FenceIReceived);
     caller_.mailbox.leave();
     const Posted posted = v.mailbox.post(Request::FenceI);
     guest_.reach(v, posted);
@@ -79,7 +82,10 @@ void GuestSbi::remote_fence_i(unsigned vcpu) {
 }
 
 // The tables are shared by all vCPUs: what was fenced once, and reached all harts, is fenced for everyone.
-void GuestSbi::remote_sfence(unsigned /*vcpu*/, const SfenceRange& range) {
+void GuestSbi::remote_sfence(unsigned vcpu, const SfenceRange& range) {
+    if (Vcpu& v = guest_.vcpus_[vcpu]; &v != &caller_) {
+        v.received.count(range.asid ? sbi::pmu::SfenceVmaAsidReceived : sbi::pmu::SfenceVmaReceived);
+    }
     if (std::exchange(fenced_, true)) return;
     // Beyond some pages, comparing every table that changed is cheaper than walking to each page.
     constexpr u64 kMostPages = 64;

@@ -27,6 +27,17 @@ class GuestSbi final : public SbiBackend {
     void hart_stop(unsigned vcpu) override;
     sbi::hsm::State hart_state(unsigned vcpu) override { return guest_.vcpus_[vcpu].state; }
     void hart_suspend(unsigned vcpu, bool retentive) override;
+    SbiState& sbi_state(unsigned vcpu) override { return guest_.vcpus_[vcpu].sbi; }
+    u32 hart_counters() override { return guest_.features_.counters; }
+    u64 hart_counter(CsrNo number) override { return caller_.platform->counter(number); }
+    u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
+        return uc::firmware_events(guest_.vcpus_[vcpu], event);
+    }
+    bool misaligned_delegated() override { return guest_.environment_.misaligned_delegated; }
+    void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
+        Vcpu& v = guest_.vcpus_[vcpu];
+        v.steal_time.enable(record, v.entity.waited());
+    }
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
     bool is_manager() override { return guest_.config_.manager && guest_.environment_.keeper != nullptr; }
     u64 guest_count() override { return guest_.environment_.keeper->guests().size(); }
@@ -40,9 +51,6 @@ class GuestSbi final : public SbiBackend {
     std::expected<u64, Exception> read_virtual(Gva address) override;
 
   private:
-    /// Whether interrupts and fences reach a vCPU.
-    [[nodiscard]] static bool is_on(const Vcpu& vcpu) { return vcpu.state != sbi::hsm::Stopped; }
-
     Vcpu& caller_;
     Guest& guest_;
     u64 fences_i_ = 0;     ///< bit n: vCPU n was asked for fence.i

@@ -21,7 +21,7 @@ MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
         if (v.platform == &runner->platform()) hart = runner->hart_id();
     }
     std::string_view state = "stopped";
-    if (v.state != sbi::hsm::Stopped && g.live()) {
+    if (v.up() && g.live()) {
         state = !g.running() ? name(g.state()) : runs ? "running" : v.waiting ? "waiting" : "ready";
     }
     return {state, hart, v.stats.exits, v.hart().pc, v.hart().priv};

@@ -261,6 +261,7 @@ void describe_environment() {
     e.mvendorid = hv.firmware.mvendorid;
     e.marchid = hv.firmware.marchid;
     e.mimpid = hv.firmware.mimpid;
+    e.misaligned_delegated = hv.firmware.misaligned_delegated;
     e.rng_seed = hv.machine.rng_seed;
     e.host_asid_bits = hv.abilities.asid_bits;
     e.vlenb = hv.abilities.vector ? hv.abilities.vlenb : 0;

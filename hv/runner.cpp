@@ -6,6 +6,7 @@
 #include "hv/machine.hpp"
 #include "hv/monitor.hpp"
 #include "hv/shadow_access.hpp"
+#include "hv/vcpu_switch.hpp"
 
 namespace uc {
 
@@ -26,9 +27,7 @@ void deliver_interrupt(Vcpu& vcpu) {
 // A vCPU in wfi, or suspended, goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
 // (Privileged 1.12, 3.3.3; SBI 2.0, chapter 9).
 void wake_if_pending(Vcpu& vcpu) {
-    if (!vcpu.waiting || (vcpu.pending() & vcpu.hart().sie.raw) == 0) return;
-    vcpu.waiting = false;
-    if (vcpu.state == sbi::hsm::Suspended) vcpu.state = sbi::hsm::Started;
+    if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.go_on();
 }
 
 // Whether an interrupt may be due. Below S-mode they are always enabled (Privileged 1.12, 4.1.1).
@@ -125,29 +124,35 @@ bool Runner::take_up(Vcpu& vcpu) {
     current_.store(&vcpu, std::memory_order_relaxed);
     vcpu.platform = &platform_;
     vcpu.mailbox.arrive(number_);
+    begin_stay(vcpu);
     return true;
 }
 
 // Whatever of the vCPU lives in the hart is stored, so that another hart may run it, and its tables are left.
 void Runner::let_go(Vcpu& vcpu) {
+    vcpu.mailbox.leave();
+    end_stay(vcpu, vcpu.runnable() && vcpu.guest->running());
     platform_.put_away(vcpu.frame);
     if (machine_.shares_harts() || !vcpu.guest->lasts()) {
         platform_.park();
         last_ = nullptr;
     }
-    vcpu.mailbox.leave();
 }
 
 // A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
 bool Runner::sleep_vcpu(Vcpu& vcpu) {
     let_go(vcpu);
     const bool lasts = vcpu.guest->lasts();
-    if (lasts && !vcpu.mailbox.sleep()) return false;
+    if (lasts && !vcpu.mailbox.sleep()) {
+        begin_stay(vcpu);
+        return false;
+    }
     const bool timer = vcpu.guest->running() && vcpu.waiting && vcpu.hart().sie.get(Sie::STIE) != 0;
     if (machine_.scheduler().block(vcpu.entity, machine_.now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever)) {
         return true;
     }
     if (lasts) vcpu.mailbox.leave();
+    begin_stay(vcpu);
     return false;
 }
 

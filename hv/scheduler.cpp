@@ -116,8 +116,9 @@ void Scheduler::limit_leads() {
     }
 }
 
-void Scheduler::give_up(unsigned hart, SchedEntity::State state) {
+void Scheduler::give_up(unsigned hart, SchedEntity::State state, u64 now) {
     harts_[hart].current->state_ = state;
+    harts_[hart].current->ready_since_ = now;
     harts_[hart].current = nullptr;
 }
 
@@ -132,11 +133,12 @@ u64 Scheduler::least_rival(const SchedEntity& entity, u64 none) const {
     return least.value_or(none);
 }
 
-void Scheduler::make_ready(SchedEntity& entity) {
+void Scheduler::make_ready(SchedEntity& entity, u64 now) {
     u64 clock = least_rival(entity, 0);
     for_each_hart(allowed(entity), [&](unsigned hart) { clock = std::max(clock, harts_[hart].clock); });
     entity.virtual_time_ = std::clamp(entity.virtual_time_, minus(clock, slice_ / kBehind), clock + kLead * slice_);
     entity.state_ = SchedEntity::State::Ready;
+    entity.ready_since_ = now;
     entity.alarm_ = kNever;
     entity.fresh_ = true;
     entity.promised_ = SchedEntity::kNone;
@@ -144,7 +146,7 @@ void Scheduler::make_ready(SchedEntity& entity) {
 
 void Scheduler::wake_expired(u64 now) {
     for (SchedEntity* e = first_; e != nullptr; e = e->next_) {
-        if (e->state_ == SchedEntity::State::Blocked && e->alarm_ <= now) make_ready(*e);
+        if (e->state_ == SchedEntity::State::Blocked && e->alarm_ <= now) make_ready(*e, e->alarm_);
     }
 }
 
@@ -158,7 +160,7 @@ Pick Scheduler::pick(unsigned hart, u64 now) {
     const LockGuard guard(lock_);
     Hart& h = harts_[hart];
     charge(now);
-    if (h.current != nullptr) give_up(hart, SchedEntity::State::Ready);
+    if (h.current != nullptr) give_up(hart, SchedEntity::State::Ready, now);
     h.resched.store(0, std::memory_order_relaxed);
     wake_expired(now);
     forget_promises(hart);
@@ -199,6 +201,7 @@ SchedEntity* Scheduler::choose(unsigned hart) const {
 void Scheduler::start(unsigned hart, SchedEntity& entity, u64 now) {
     Hart& h = harts_[hart];
     entity.state_ = SchedEntity::State::Running;
+    entity.waited_ += minus(now, entity.ready_since_);
     entity.fresh_ = false;
     entity.promised_ = SchedEntity::kNone;
     entity.hart_ = static_cast<u8>(hart);
@@ -285,7 +288,7 @@ void Scheduler::yield(unsigned hart, u64 now) {
     if (h.current == nullptr) return;
     charge(now);
     h.yielded = h.current;
-    give_up(hart, SchedEntity::State::Ready);
+    give_up(hart, SchedEntity::State::Ready, now);
 }
 
 bool Scheduler::block(SchedEntity& entity, u64 now, u64 alarm) {
@@ -295,7 +298,7 @@ bool Scheduler::block(SchedEntity& entity, u64 now, u64 alarm) {
         return false;
     }
     charge(now);
-    give_up(entity.hart_, SchedEntity::State::Blocked);
+    give_up(entity.hart_, SchedEntity::State::Blocked, now);
     entity.alarm_ = alarm;
     return true;
 }
@@ -305,7 +308,7 @@ HartMask Scheduler::wake(SchedEntity& entity, u64 now) {
     if (entity.state_ == SchedEntity::State::Running) entity.wake_pending_ = true;
     if (entity.state_ != SchedEntity::State::Blocked) return 0;
     charge(now);
-    make_ready(entity);
+    make_ready(entity, now);
     return offer(entity);
 }
 

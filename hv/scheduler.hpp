@@ -33,6 +33,8 @@ class SchedEntity {
     SchedEntity& operator=(const SchedEntity&) = delete;
     /// Whose it is, as it was constructed.
     [[nodiscard]] Vcpu* vcpu() const { return vcpu_; }
+    /// Ticks that it was ready and had to wait for a hart, up to the last pick() of it. For the hart that runs it.
+    [[nodiscard]] u64 waited() const { return waited_; }
 
   private:
     friend class Scheduler;
@@ -49,6 +51,8 @@ class SchedEntity {
     u8 promised_ = kNone;        ///< Ready, and this hart was kicked for it
     u64 virtual_time_ = 0;       ///< ticks
     u64 alarm_ = 0;              ///< Blocked: wakes by itself then
+    u64 ready_since_ = 0;
+    u64 waited_ = 0;
 };
 
 /// What a hart does next.
@@ -112,8 +116,8 @@ class Scheduler {
     [[nodiscard]] HartMask reserve(u64 now);
     void charge(u64 now);
     void limit_leads();
-    void give_up(unsigned hart, SchedEntity::State state);
-    void make_ready(SchedEntity& entity);
+    void give_up(unsigned hart, SchedEntity::State state, u64 now);
+    void make_ready(SchedEntity& entity, u64 now);
     void wake_expired(u64 now);
     void forget_promises(unsigned hart);
     [[nodiscard]] u64 least_rival(const SchedEntity& entity, u64 none) const;

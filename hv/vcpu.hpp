@@ -2,10 +2,13 @@
 #pragma once
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
+#include "emul/sbi_server.hpp"
 #include "hv/exit_stats.hpp"
+#include "hv/firmware_events.hpp"
 #include "hv/mailbox.hpp"
 #include "hv/platform.hpp"
 #include "hv/scheduler.hpp"
+#include "hv/steal_time.hpp"
 #include "isa/sbi.hpp"
 #include "mm/shadow.hpp"
 
@@ -36,6 +39,9 @@ struct Vcpu {
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
     ExitReason last_exit{};
+    SbiState sbi;
+    StealTime steal_time;
+    Received received;            ///< counted by any hart
     alignas(64) Mailbox mailbox;  ///< of its own line: others write there
     alignas(64) ExitStats stats;
 
@@ -48,6 +54,20 @@ struct Vcpu {
     [[nodiscard]] u64 pending() const { return frame.hart.sip.raw | lines; }
     [[nodiscard]] bool runnable() const {
         return state.load(std::memory_order_relaxed) == sbi::hsm::Started && !waiting;
+    }
+
+    /// Whether interrupts and fences reach it.
+    [[nodiscard]] bool up() const { return state.load(std::memory_order_relaxed) != sbi::hsm::Stopped; }
+    /// What the SBI keeps about it is as before its first call.
+    void reset_sbi() {
+        sbi = {};
+        steal_time = {};
+        frame.hart.counters = {};
+    }
+    /// What it waited for has come.
+    void go_on() {
+        waiting = false;
+        if (state == sbi::hsm::Suspended) state = sbi::hsm::Started;
     }
 
     /// The architectural state that decides how its addresses translate.

@@ -5,7 +5,7 @@
 
 #define FRAME_X(n) ((n) * 8)
 #define FRAME_PC 256
-#define FRAME_HOST_SP 368
-#define FRAME_HOST_TP 376
+#define FRAME_HOST_SP 408
+#define FRAME_HOST_TP 416
 
 #endif

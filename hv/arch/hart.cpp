@@ -129,7 +129,7 @@ void Hart::load_user_rights(const GuestHart& hart) {
     Senvcfg senvcfg{{user ? hart.senvcfg.raw : Senvcfg::CBIE.mask | Senvcfg::CBCFE.mask | Senvcfg::CBZE.mask}};
     // cbo.inval must not uncover what memory held before it was zeroed for this guest: it flushes instead.
     if (senvcfg.get(Senvcfg::CBIE) != 0) senvcfg.set(Senvcfg::CBIE, 1);
-    const u64 scounteren = user ? hart.scounteren.raw : kAllCounters;
+    const u64 scounteren = (user ? hart.scounteren.raw : kAllCounters) & ~u64{hart.counters.hidden()};
     if (scounteren != scounteren_) csr_write<CsrNo::scounteren>(scounteren_ = scounteren);
     if (abilities_.envcfg && senvcfg.raw != senvcfg_) csr_write<CsrNo::senvcfg>(senvcfg_ = senvcfg.raw);
 }

@@ -26,6 +26,9 @@ Firmware probe_firmware() {
         .srst = sbi_probe(sbi::Ext::Srst),
         .dbcn = sbi_probe(sbi::Ext::Dbcn),
         .pmu = sbi_probe(sbi::Ext::Pmu),
+        .misaligned_delegated =
+            sbi_probe(sbi::Ext::Fwft) &&
+            sbi_call(sbi::Ext::Fwft, sbi::fwft::Get, sbi::fwft::MisalignedExcDeleg) == sbi::Ret{sbi::Error::Success, 1},
     };
 }
 

@@ -29,6 +29,7 @@ struct Firmware {
     u64 impl_version = 0;
     u64 mvendorid = 0, marchid = 0, mimpid = 0;
     bool time = false, ipi = false, rfence = false, hsm = false, srst = false, dbcn = false, pmu = false;
+    bool misaligned_delegated = false;  ///< FWFT: misaligned accesses trap to S-mode
 };
 [[nodiscard]] Firmware probe_firmware();
 

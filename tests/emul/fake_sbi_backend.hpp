@@ -18,10 +18,10 @@ class FakeSbiBackend final : public SbiBackend {
     static constexpr u64 kRamSize = 0x1'0000;
 
     struct Event {
-        enum class Kind : u8 { Timer, Ipi, FenceI, Sfence, Start, Stop, Suspend, Reset };
+        enum class Kind : u8 { Timer, Ipi, FenceI, Sfence, Start, Stop, Suspend, Reset, StealTime };
         Kind kind;
         u64 vcpu = 0;
-        u64 a = 0;  ///< deadline, pc, retentive, reset type
+        u64 a = 0;  ///< deadline, pc, retentive, reset type, record (~0: none)
         u64 b = 0;  ///< opaque, reset reason
         SfenceRange range{};
         friend bool operator==(const Event&, const Event&) = default;
@@ -35,6 +35,11 @@ class FakeSbiBackend final : public SbiBackend {
     usize output_room = ~usize{0};
     std::expected<u64, Exception> mask_word = 0;  ///< what the guest's virtual memory holds, wherever
     std::vector<u64> mask_reads;
+    std::vector<SbiState> sbi_states = std::vector<SbiState>(5);
+    std::array<u64, 32> counters{};  ///< the hart's, by their numbers in scounteren; reading one beyond 2 is a mistake
+    u32 existing_counters = 7;
+    std::array<u64, sbi::pmu::FirmwareEvents> firmware{};  ///< of any vCPU
+    bool delegates_misaligned = false;
     bool manager = false;
     bool act_works = true;
     std::vector<std::pair<u64, sbi::undercroft::Action>> acts;
@@ -58,6 +63,20 @@ class FakeSbiBackend final : public SbiBackend {
     void hart_stop(unsigned vcpu) override { note({Event::Kind::Stop, vcpu}); }
     sbi::hsm::State hart_state(unsigned vcpu) override { return states.at(vcpu); }
     void hart_suspend(unsigned vcpu, bool retentive) override { note({Event::Kind::Suspend, vcpu, retentive}); }
+    SbiState& sbi_state(unsigned vcpu) override { return sbi_states.at(vcpu); }
+    u32 hart_counters() override { return existing_counters; }
+    u64 hart_counter(CsrNo number) override {
+        const auto n = static_cast<usize>(number) - static_cast<usize>(CsrNo::cycle);
+        return (existing_counters >> n & 1) != 0 && n != 1 && n < 3 ? counters.at(n) : counters.at(~0ull);
+    }
+    u64 firmware_events(unsigned vcpu, sbi::pmu::FirmwareEvent event) override {
+        static_cast<void>(states.at(vcpu));
+        return firmware.at(event);
+    }
+    bool misaligned_delegated() override { return delegates_misaligned; }
+    void set_steal_time(unsigned vcpu, std::optional<Gpa> record) override {
+        note({Event::Kind::StealTime, vcpu, record ? record->raw : ~0ull});
+    }
     void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override {
         events.push_back({Event::Kind::Reset, 0, type, reason});
     }

@@ -42,6 +42,35 @@ TEST_F(SchedulerTest, KnowsWhoseAnEntityIs) {
     EXPECT_EQ(SchedEntity(vcpu).vcpu(), vcpu);
 }
 
+TEST_F(SchedulerTest, KnowsHowLongEachWaited) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    now = 10;
+    SchedEntity& first = *s.pick(0, now).entity;
+    SchedEntity& second = &first == &a ? b : a;
+    EXPECT_EQ(first.waited(), 10u);
+    now += kSlice;
+    ASSERT_EQ(s.pick(0, now).entity, &second);
+    EXPECT_EQ(second.waited(), 10 + kSlice);
+    EXPECT_TRUE(s.block(second, now += 5));
+    ASSERT_EQ(s.pick(0, now += 3).entity, &first);
+    EXPECT_EQ(first.waited(), 10 + 5 + 3u);
+    ASSERT_EQ(s.pick(0, now += 50).entity, &first) << "alone";
+    EXPECT_EQ(first.waited(), 18u);
+    now += 500;
+    static_cast<void>(s.wake(second, now));  // what was slept is not waited
+    ASSERT_EQ(s.pick(0, now += 7).entity, &second);
+    EXPECT_EQ(second.waited(), 10 + kSlice + 7);
+    EXPECT_TRUE(s.block(second, now, now + 100));
+    ASSERT_EQ(s.pick(0, now).entity, &first);
+    ASSERT_EQ(s.pick(0, now += 130).entity, &second);
+    EXPECT_EQ(second.waited(), 10 + kSlice + 7 + 30) << "from its alarm on";
+    s.yield(0, now);
+    ASSERT_EQ(s.pick(0, now += 1).entity, &first);
+    ASSERT_EQ(s.pick(0, now += kSlice).entity, &second);
+    EXPECT_EQ(second.waited(), 10 + kSlice + 7 + 30 + 1 + kSlice);
+}
+
 TEST_F(SchedulerTest, TwoTakeTurnsOnOneHart) {
     Scheduler s(0b1, kSlice);
     begin(s, a, b);
