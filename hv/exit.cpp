@@ -153,6 +153,12 @@ ExitReason interrupt(Scause scause) {
     return ExitReason::GuestException;
 }
 
+// An ecall of a supervisor that is its own, or at a place that was not met lately.
+[[gnu::noinline]] ExitReason handle_ecall(Vcpu& vcpu, const TrapInfo& trap) {
+    const u32 insn = vcpu.guest->shadow().original(vcpu.id, Gva{vcpu.hart().pc});
+    return insn != kEcall ? emulate(vcpu, insn) : handle_rare_exit(vcpu, trap);
+}
+
 }  // namespace
 
 ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
@@ -160,10 +166,10 @@ ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
     const GuestHart& hart = vcpu.hart();
     if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {
         Shadow& shadow = vcpu.guest->shadow();
-        const auto known = shadow.known_original(vcpu.id, Gva{hart.pc});
-        const u32 insn = known ? *known : shadow.original(vcpu.id, Gva{hart.pc});
-        if (insn != kEcall) [[likely]]
-            return emulate(vcpu, insn);
+        const u32 insn = shadow.known_original(vcpu.id, Gva{hart.pc}).value_or(kEcall);
+        if (insn == kEcall) [[unlikely]]
+            return handle_ecall(vcpu, trap);
+        return emulate(vcpu, insn);
     }
     return handle_rare_exit(vcpu, trap);
 }

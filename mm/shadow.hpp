@@ -146,7 +146,7 @@ class Shadow {
     [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, u32 insn, TlbFlush& flush);
     /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
     /// then what it executed is its own.
-    [[nodiscard]] u32 original(unsigned vcpu, Gva pc);
+    [[nodiscard, gnu::noinline]] u32 original(unsigned vcpu, Gva pc);
     /// The same without the lock, where the answer is known: nullopt asks for original(). Called by the hart that runs
     /// `vcpu` while it counts as in the guest.
     [[nodiscard]] std::optional<u32> known_original(unsigned vcpu, Gva pc) const {
