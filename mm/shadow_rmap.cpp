@@ -45,7 +45,7 @@ void ShadowTables::drop(u32 number, unsigned index) {
     const Pte pte = entry(number, index);
     write(number, index, Pte{});
     --pages_[number].present;
-    if (!pte.is_leaf() || is_copy(pte)) ++copies_epoch_;
+    if (!pte.is_leaf() || is_copy(pte)) copies_epoch_ = copies_epoch_ + 1;
     unchain(chain_of(number, pte), number * kPtesPerTable + index);
 }
 

@@ -169,7 +169,7 @@ TlbFlush Shadow::settle(u64 frame, u32& again) {
 /// frame may be a page table no longer.
 bool Shadow::is_wanted(u32 number) const {
     const ShadowPage& page = tables_.page(number);
-    if (page.key.level() == host_levels_ - 1) return is_active(number);
+    if (page.key.level() == host_levels_ - 1) return is_held(number);
     if (page.parents == kNoSlot) return false;
     const u32 parent = page.parents / kPtesPerTable;
     return tables_.page(parent).key.kind() != PageKind::Wrapper || is_wanted(parent);

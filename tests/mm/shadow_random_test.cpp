@@ -450,7 +450,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Scenario{"TinyPool", config(SatpMode::Sv39, 8)},
                     Scenario{"TinyPoolSv57", config(SatpMode::Sv57, 12, kNoPrefill), SatpMode::Sv48},
                     Scenario{"TwoVcpus", config(SatpMode::Sv48, 32, kTwoVcpus, kFewAsids)},
-                    Scenario{"TwoVcpusNoAsids", config(SatpMode::Sv39, 8, kTwoVcpus, kNoAsids, kExtensions)}),
+                    Scenario{"TwoVcpusNoAsids", config(SatpMode::Sv39, 18, kTwoVcpus, kNoAsids, kExtensions)}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
