@@ -112,13 +112,16 @@ u32 Shadow::make_page(PageKey key, TlbFlush& flush) {
             reclaim(flush);
             continue;
         }
-        if (is_first) {
+        if (is_first && is_smp()) {
+            // What was read of the table before it was protected everywhere would have to be read again. Rather it
+            // begins out of step: the next full fence protects it, with all others at once.
+            tables_.mark_unsync(page);
+            tables_.page(page).open = true;
+        } else if (is_first) {
             // Always a flush: a TLB may hold a writable entry that no shadow entry stands for any more, where a fence
             // of one address dropped what was also cached under another.
             tables_.protect(key.frame());
             flush.merge(TlbFlush::all());
-            // Other harts may store through their TLBs until that flush: compare once more before trusting the table.
-            if (is_smp()) tables_.mark_unsync(page);
         }
         return page;
     }

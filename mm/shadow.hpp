@@ -290,7 +290,8 @@ class Shadow {
     [[nodiscard, gnu::noinline]] TlbFlush fence_everywhere(Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
     [[nodiscard]] TlbFlush refresh_below(u32 page);
-    [[nodiscard]] TlbFlush settle(u64 frame, u32& again);
+    [[nodiscard]] TlbFlush settle(u64 frame);
+    void close_all(TlbFlush& flush);
     [[nodiscard]] TlbFlush sync_all();
     [[nodiscard]] bool is_wanted(u32 page) const;
     void unsync(u64 frame);

@@ -187,5 +187,47 @@ TEST_F(ShadowSmpTest, AsidsThatRunAreKept) {
     EXPECT_GT(shadow().stats().asid_rollovers, 3);
 }
 
+/// Another hart may store through its TLB until it has heard that a table is protected.
+TEST_F(ShadowSmpTest, AFullFenceComparesWhatIsFinal) {
+    unsigned races = 0;
+    for (u64 seed = 1; seed <= 20; ++seed) {
+        auto c = config();
+        c.seed = seed;
+        start(c);
+        ASSERT_EQ(access(0, kData, Access::Load, Priv::U), Result::Ok);
+        ASSERT_EQ(access(1, linear(table(2)), Access::Store), Result::Ok);
+        machine_->interlude = [&] {
+            if (!silent_store(1, linear(table(2)))) return;
+            ++races;
+            set(2, pte_index(kData.raw, 0), leaf(kRam + kPageSize, kUser));
+        };
+        discharged().clear();
+        machine_->fence(0, {}, {});
+        machine_->interlude = {};
+        ASSERT_EQ(discharged().size(), 1) << "for all tables at once";
+        EXPECT_EQ(discharged()[0], TlbFlush::all());
+        ASSERT_TRUE(shadow().check_invariants()) << "what is in step shows what the table says";
+        EXPECT_FALSE(silent_store(1, linear(table(2))));
+        const auto result = machine_->access(0, view(Priv::U), kData, Access::Load);
+        EXPECT_EQ(result.gpa.raw == kRam.raw,
+                  machine_->peek(table(2) + 8 * pte_index(kData.raw, 0)) == leaf(kRam, kUser));
+    }
+    EXPECT_GT(races, 10) << "stores that no fault announced";
+}
+
+/// A table that another hart writes while it is first shown is compared by each fence, until it is protected.
+TEST_F(ShadowSmpTest, NewTablesBeginOutOfStepAndOweNothing) {
+    start(config());
+    ASSERT_EQ(access(1, linear(table(2)), Access::Store), Result::Ok);
+    machine_->activate(0, view(Priv::U));
+    discharged().clear();
+    ASSERT_EQ(access(0, kData, Access::Load, Priv::U), Result::Ok);
+    EXPECT_TRUE(discharged().empty());
+    EXPECT_TRUE(silent_store(1, linear(table(2)))) << "nothing was protected";
+    set(2, pte_index(kData.raw, 0), leaf(kRam + kPageSize, kUser));
+    machine_->fence(1, kData, {});
+    EXPECT_EQ(machine_->access(0, view(Priv::U), kData, Access::Load).gpa, kRam + kPageSize);
+}
+
 }  // namespace
 }  // namespace uc::test
