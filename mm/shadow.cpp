@@ -103,7 +103,8 @@ u32 Shadow::make_root(const View& view, TlbFlush& flush) {
 u32 Shadow::make_page(PageKey key, TlbFlush& flush) {
     // A table is no code, or not for long.
     if (key.kind() == PageKind::Table && tables_.has_copy(key.frame())) {
-        drop_copy(key.frame(), flush);
+        drop_copy(key.frame());
+        flush_everywhere(flush);
     }
     for (;;) {
         const bool is_first = key.kind() == PageKind::Table && tables_.first_table(key.frame()) == kNoPage;

@@ -276,9 +276,10 @@ class Shadow {
     /// No page holds the whole of an instruction of four bytes that begins behind this offset.
     static constexpr u64 kLastOffset = kPageSize - sizeof(u32);
     [[nodiscard]] u32 word_at(Gpa gpa) const;
-    [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, u16 trapped, bool known, TlbFlush& flush);
+    [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, std::optional<u16> trapped, bool mixed, TlbFlush& flush);
     [[nodiscard]] bool is_worth_copying(u64 frame);
-    void drop_copy(u64 frame, TlbFlush& flush);
+    [[nodiscard]] TlbFlush replace_in_new_copy(Gva pc, Gpa gpa, u32 insn);
+    void drop_copy(u64 frame);
 
     // shadow_sync.cpp: fences.
     [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const {

@@ -200,7 +200,8 @@ TlbFlush Shadow::memory_written(Gpa gpa, u64 size) {
     for (u64 frame = gpa.frame(); size != 0 && frame <= last; ++frame) {
         if (!ram_.contains(Gpa{frame << kPageShift}, kPageSize)) continue;
         if (tables_.has_copy(frame)) {
-            drop_copy(frame, flush);
+            drop_copy(frame);
+            flush.merge(TlbFlush::all());
         } else if (tables_.is_protected(frame)) {
             unsync(frame);
         }

@@ -114,10 +114,15 @@ class ShadowTables {
     [[nodiscard]] Hpa copy_address(u64 frame) const { return copies_.hpa(info(frame).copy); }
     [[nodiscard]] bool is_copy(Pte leaf) const { return copies_.contains(host_target(leaf)); }
     [[nodiscard]] bool can_copy() const { return copies_.capacity() != 0; }
-    /// Copies a frame that has neither copy nor Table pages, perhaps in place of another. Every leaf that may execute
-    /// the frame, in views that show copies, leads to the copy afterwards and grants nothing else; no leaf grants
-    /// stores to it. Owes a flush of everything and, on every hart, fence.i.
-    void make_copy(u64 frame);
+    // A copy is made in steps, between which other harts may have to forget what was. Only begin_copy() owes a flush,
+    // of everything: after it no TLB grants more than the leaves do at the end.
+    /// Gives a frame, which has neither copy nor Table pages, a place for its copy, perhaps that of another. From now
+    /// on no leaf grants stores to the frame, and those that may execute it, in views that show copies, nothing else.
+    void begin_copy(u64 frame);
+    /// Fills it. Until here no hart may execute what the place held before, nor store to the frame.
+    void fill_copy(u64 frame) { copies_.fill(info(frame).copy, ram_.pointer(Gpa{frame << kPageShift}, kPageSize)); }
+    /// Leads the leaves to it. Until here every hart that may execute it has done fence.i.
+    void publish_copy(u64 frame);
     /// Gives up the copy of `frame`, and all leaves that show it. Owes a flush of everything.
     void drop_copy(u64 frame);
     /// What stands at `gpa`, which is even and whose frame has a copy, in that.

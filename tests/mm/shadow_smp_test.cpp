@@ -229,5 +229,112 @@ TEST_F(ShadowSmpTest, NewTablesBeginOutOfStepAndOweNothing) {
     EXPECT_EQ(machine_->access(0, view(Priv::U), kData, Access::Load).gpa, kRam + kPageSize);
 }
 
+TEST_F(ShadowSmpTest, ACopyIsMadeOfWhatIsFinalAndShownLast) {
+    start(config());
+    constexpr Gpa kElsewhere = kCode + 0x800;
+    ASSERT_EQ(access(1, kAlias, Access::Store), Result::Ok);
+    bool stored = false;
+    machine_->interlude = [&] {
+        EXPECT_FALSE(executes_copy(kText)) << "before every hart has done fence.i";
+        if (discharged().back().fetch) {
+            EXPECT_TRUE(stored);
+            EXPECT_FALSE(silent_store(1, kAlias)) << "the bytes are copied by now";
+        } else if (silent_store(1, kAlias)) {
+            stored = true;
+            put(kElsewhere, 0x1234'5677);
+        }
+    };
+    ASSERT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+    discharged().clear();
+    machine_->replace(0, kText + kOffset, kInsn);
+    machine_->interlude = {};
+    EXPECT_EQ(discharged(), (std::vector{TlbFlush::all(), TlbFlush::fetch_everywhere()}));
+    EXPECT_TRUE(executes_copy(kText));
+    EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+    EXPECT_EQ(machine_->fetched(0, kText + 0x800), 0x1234'5677u);
+    EXPECT_EQ(machine_->fetched(0, kText + kOffset), kEcall);
+    EXPECT_EQ(machine_->original(0, kText + kOffset), kInsn);
+}
+
+TEST_F(ShadowSmpTest, WhatChangesBeforeItIsProtectedIsNotCopied) {
+    start(config());
+    ASSERT_EQ(access(1, kAlias, Access::Store), Result::Ok);
+    machine_->interlude = [&] {
+        if (silent_store(1, kAlias)) put(kCode + kOffset, kInsn + (1 << 7));
+    };
+    trap(0, kText + kOffset);
+    machine_->interlude = {};
+    EXPECT_EQ(shadow().stats().copies, 0);
+    EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+    EXPECT_EQ(machine_->fetched(0, kText + kOffset), kInsn + (1 << 7));
+}
+
+/// Who learns of a store may not execute the copy any more.
+TEST_F(ShadowSmpTest, ACopyIsGoneEverywhereBeforeItsPageCanBeWritten) {
+    start(config());
+    trap(0, kText + kOffset);
+    EXPECT_EQ(access(1, kText, Access::Fetch), Result::Ok);
+    discharged().clear();
+    machine_->interlude = [&] {
+        EXPECT_FALSE(executes_copy(kText));
+        const auto entry = shadow().lookup(view(), kAlias);
+        EXPECT_TRUE(!entry || !entry->pte.get(Pte::W));
+    };
+    EXPECT_EQ(access(0, kAlias, Access::Store), Result::Ok);
+    machine_->interlude = {};
+    EXPECT_EQ(discharged(), std::vector{TlbFlush::all()});
+}
+
+TEST_F(ShadowSmpTest, HalvesThatMakeAnInstructionAreNotReplacedWhereOthersExecute) {
+    constexpr u32 kReadStvec = 0x1050'2573;  // csrr a0, stvec: its second half is wfi's
+    for (const unsigned vcpus : {1u, 2u}) {
+        auto c = config();
+        c.options.vcpus = vcpus;
+        start(c);
+        put(kCode + 0x200, kReadStvec);
+        trap(0, kText + kOffset);
+        trap(0, kText + 0x200, kReadStvec);
+        EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+        EXPECT_EQ(machine_->fetched(0, kText + 0x200), vcpus == 1 ? kEcall : kReadStvec);
+    }
+    start(config());
+    put(kCode + 0x200, kReadStvec);
+    trap(0, kText + 0x200, kReadStvec);
+    EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+    EXPECT_EQ(machine_->fetched(0, kText + 0x200), kEcall) << "nobody executes a copy that is new";
+}
+
+TEST_F(ShadowSmpTest, HalvesOfTwoInstructionsAreUndone) {
+    for (const u32 mixed : {(kInsn & 0xffff'0000) | kEcall, kInsn & 0xffff}) {
+        start(config());
+        trap(0, kText + kOffset);
+        EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+        EXPECT_FALSE(undo(kText + kOffset, kInsn)) << "the guest's own";
+        EXPECT_TRUE(undo(kText + kOffset, mixed));
+        EXPECT_FALSE(executes_copy(kText));
+        EXPECT_TRUE(undo(kText + kOffset, mixed)) << "on another hart, which comes later";
+        EXPECT_EQ(shadow().stats().copy_drops, 1);
+    }
+}
+
+TEST_F(ShadowSmpTest, WhatIsNotThereAnyMoreWasTheGuestsUnlessItMayBeMixed) {
+    constexpr u32 kMixed = (kInsn & 0xffff'0000) | kEcall;
+    start(config());
+    EXPECT_EQ(access(0, kText, Access::Fetch), Result::Ok);
+    EXPECT_FALSE(undo(kText + kOffset, kInsn));
+    EXPECT_FALSE(undo(kText + kOffset, kInsn + (1 << 7))) << "fetched before it changed";
+    EXPECT_TRUE(undo(kText + kOffset, kMixed));
+    EXPECT_FALSE(undo(kText + kOffset, 0)) << "the hart does not tell";
+    EXPECT_FALSE(undo(kData, kInsn)) << "fetched before it was unmapped";
+    EXPECT_TRUE(undo(kData, kMixed));
+    EXPECT_FALSE(undo(kData, 0));
+    put(kCode + kOffset, kMixed);
+    EXPECT_FALSE(undo(kText + kOffset, kMixed)) << "the guest's own, legal or not";
+    put(kCode + kPageSize - 2, 0x0000'9002);
+    EXPECT_FALSE(undo(kText + kPageSize - 2, 0x9002)) << "what is compressed has one half";
+    EXPECT_FALSE(undo(kText + kPageSize - 2, 0)) << "whatever stands behind it";
+    EXPECT_EQ(shadow().stats().copy_drops, 0);
+}
+
 }  // namespace
 }  // namespace uc::test
