@@ -147,17 +147,10 @@ ExitReason interrupt(Scause scause) {
     }
 }
 
-[[gnu::noinline]] u32 find_original(Vcpu& vcpu, Gva pc) {
-    ShadowAccess shadow(vcpu);
-    return shadow->original(vcpu.id, pc);
-}
-
 // What `vcpu`, a supervisor, has at its pc in place of the ecall that it trapped on.
-[[gnu::always_inline]] inline u32 original(Vcpu& vcpu) {
-    const Gva pc{vcpu.hart().pc};
-    if (const auto known = vcpu.guest->shadow().known_original(vcpu.id, pc)) [[likely]]
-        return *known;
-    return find_original(vcpu, pc);
+u32 find_original(Vcpu& vcpu) {
+    ShadowAccess shadow(vcpu);
+    return shadow->original(vcpu.id, Gva{vcpu.hart().pc});
 }
 
 // Everything but the ecalls that privileged instructions have become.
@@ -180,15 +173,22 @@ ExitReason interrupt(Scause scause) {
     return ExitReason::GuestException;
 }
 
+// An ecall of a supervisor that is its own, or at a place that was not met lately.
+[[gnu::noinline]] ExitReason handle_ecall(Vcpu& vcpu, const TrapInfo& trap) {
+    const u32 insn = find_original(vcpu);
+    return insn != kEcall ? emulate(vcpu, insn) : handle_rare_exit(vcpu, trap);
+}
+
 }  // namespace
 
 ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
     // A privileged instruction arrives as what it is for the first time only; then it is replaced.
     const GuestHart& hart = vcpu.hart();
     if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {
-        const u32 insn = original(vcpu);
-        if (insn != kEcall) [[likely]]
-            return emulate(vcpu, insn);
+        const u32 insn = vcpu.guest->shadow().known_original(vcpu.id, Gva{hart.pc}).value_or(kEcall);
+        if (insn == kEcall) [[unlikely]]
+            return handle_ecall(vcpu, trap);
+        return emulate(vcpu, insn);
     }
     return handle_rare_exit(vcpu, trap);
 }

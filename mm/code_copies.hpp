@@ -41,18 +41,26 @@ class CodeCopies {
         }
         return hand_;
     }
-    void fill(u32 copy, u32 source, const std::byte* page) {
-        sources_[copy] = source;
-        std::memcpy(at(copy), page, kPageSize);
-    }
+    void claim(u32 copy, u32 source) { sources_[copy] = source; }
+    void fill(u32 copy, const std::byte* page) { std::memcpy(at(copy), page, kPageSize); }
     void free(u32 copy) { sources_[copy] = kFree; }
     /// The 16-bit parcel at `offset`, which is even.
     [[nodiscard]] u16 parcel(u32 copy, u64 offset) const {
         return __atomic_load_n(reinterpret_cast<const u16*>(at(copy) + offset), __ATOMIC_RELAXED);
     }
 
-    /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Another hart may fetch either half first.
-    void replace(u32 copy, u64 offset) { std::memcpy(at(copy) + offset, &kEcall, sizeof(kEcall)); }
+    /// Replaces the four bytes at `offset`, a multiple of 2 below 4093. Harts fetch parcels of 16 bits: one that
+    /// executes there meanwhile may find either half replaced alone (shadow_replace.cpp).
+    void replace(u32 copy, u64 offset) {
+        std::byte* const to = at(copy) + offset;
+        if (is_aligned(offset, sizeof(u32))) {
+            __atomic_store_n(reinterpret_cast<u32*>(to), kEcall, __ATOMIC_RELAXED);
+            return;
+        }
+        auto* const parcels = reinterpret_cast<u16*>(to);
+        __atomic_store_n(parcels + 1, static_cast<u16>(kEcall >> 16), __ATOMIC_RELAXED);
+        __atomic_store_n(parcels, static_cast<u16>(kEcall), __ATOMIC_RELEASE);
+    }
 
   private:
     static constexpr u32 kTries = 16;

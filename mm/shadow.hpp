@@ -10,6 +10,7 @@
 #include "mm/guest_ram.hpp"
 #include "mm/guest_walk.hpp"
 #include "mm/host_asid.hpp"
+#include "mm/relaxed.hpp"
 #include "mm/shadow_page.hpp"
 #include "mm/shadow_table.hpp"
 #include "mm/tlb_flush.hpp"
@@ -94,8 +95,11 @@ class Shadow {
     /// Bytes of metadata for a guest with `ram_size` bytes of memory, a pool of `max_pages` frames and room for
     /// `max_copies` copies of code.
     [[nodiscard]] static u64 metadata_size(u64 ram_size, u32 max_pages, unsigned vcpus = 1, u32 max_copies = 0);
-    /// The least frames with which every access can make progress.
-    [[nodiscard]] static constexpr u32 min_pages(unsigned vcpus) { return vcpus + 6; }
+    /// The least frames with which every access can make progress: one tree from root to leaf, one to spare, and the
+    /// roots that may not be taken. With one vCPU that is the one it runs on, with several all that they remember.
+    [[nodiscard]] static constexpr u32 min_pages(unsigned vcpus) {
+        return 6 + (vcpus == 1 ? 1 : vcpus * static_cast<u32>(kViewSlots));
+    }
 
     /// `pool` serves this Shadow alone and holds at least `min_pages`; `metadata` is aligned to 8 and at least
     /// `metadata_size(...)` long for all of these. All must outlive the object.
@@ -146,15 +150,15 @@ class Shadow {
     [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, u32 insn, TlbFlush& flush);
     /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
     /// then what it executed is its own.
-    [[nodiscard]] u32 original(unsigned vcpu, Gva pc);
+    [[nodiscard, gnu::noinline]] u32 original(unsigned vcpu, Gva pc);
     /// The same without the lock, where the answer is known: nullopt asks for original(). Called by the hart that runs
     /// `vcpu` while it counts as in the guest.
     [[nodiscard]] std::optional<u32> known_original(unsigned vcpu, Gva pc) const {
         const Vcpu& v = vcpus_[vcpu];
         const Site& site = v.sites[site_index(pc)];
-        if (site.pc == pc && site.stamp == site_stamp(v)) [[likely]]
-            return site.insn;
-        return std::nullopt;
+        if (site.pc != pc || site.stamp != site_stamp(v)) [[unlikely]]
+            return std::nullopt;
+        return site.insn;
     }
 
     /// The shadow entry that hardware would find for `gva`; nullopt when there is none. Changes nothing.
@@ -196,15 +200,21 @@ class Shadow {
         u32 insn = 0;
     };
 
+    /// Written by the hart that runs the vCPU, under the lock but for `current` and `active`; others, under the lock,
+    /// read `root` and `active`, and set `host_satp` to 0 (shadow.cpp tells why that is right).
     struct Vcpu {
-        Satp satp;                                ///< whose roots are cached below
-        std::array<u64, kViewSlots> host_satp{};  ///< 0: not looked up since satp changed
-        std::array<u32, kViewSlots> root{};       ///< the page behind each
-        u64 current = 0;                          ///< host satp handed out last
-        u32 active = kNoPage;                     ///< its page; never reclaimed
-        u16 kept_asid = 0;                        ///< what it ran with when this generation of ASIDs began; 0: none
-        std::array<Satp, kKnownSpaces> known{};   ///< by ASID: the satp last used with it
-        std::array<Site, kSites> sites{};         ///< by site_index
+        Satp satp;                                         ///< whose roots are cached below
+        std::array<Relaxed<u64>, kViewSlots> host_satp{};  ///< 0: not looked up since satp changed
+        std::array<u32, kViewSlots> root{};                ///< the page behind each
+        u64 current = 0;                                   ///< host satp handed out last
+        Relaxed<u64> active = kNoPage;                     ///< its page, never reclaimed; a doubleword loads faster
+        u16 kept_asid = 0;                       ///< what it ran with when this generation of ASIDs began; 0: none
+        std::array<Satp, kKnownSpaces> known{};  ///< by ASID: the satp last used with it
+        std::array<Site, kSites> sites{};        ///< by site_index
+
+        void forget_roots() {
+            for (auto& satp : host_satp) satp = 0;
+        }
     };
     /// One fault being filled.
     struct Fill;
@@ -225,7 +235,7 @@ class Shadow {
     /// What `vcpu` finds at `va` with the root it ran on last.
     [[nodiscard]] std::optional<Entry> running_leaf(const Vcpu& v, Gva va) const {
         if (v.active == kNoPage) return std::nullopt;
-        return tables_.leaf_at(v.active, va);
+        return tables_.leaf_at(static_cast<u32>(v.active), va);
     }
     [[nodiscard]] static unsigned site_index(Gva pc) { return (pc.raw >> 1 ^ pc.raw >> 10) % kSites; }
     /// What a Site depends on: the root, and no copy having left any tree since.
@@ -242,10 +252,14 @@ class Shadow {
     [[nodiscard]] PageKey root_key(const View& view) const;
     [[nodiscard]] u32 make_root(const View& view, TlbFlush& flush);
     [[nodiscard]] u32 make_page(PageKey key, TlbFlush& flush);
+    /// Whether other harts may be in the guest meanwhile.
+    [[nodiscard]] bool is_smp() const { return vcpus_.size() > 1; }
+    void flush_everywhere(TlbFlush& owed);
     [[nodiscard]] u16 root_asid(u32 root, TlbFlush& flush);
-    [[nodiscard]] bool is_active(u32 page) const;
+    void begin_asid_generation(TlbFlush& flush);
+    [[nodiscard]] bool is_held(u32 page) const;
     void free_page(u32 page);
-    void reclaim();
+    void reclaim(TlbFlush& flush);
 
     // shadow_fill.cpp: faults.
     void fill_path(Fill& fill);
@@ -262,9 +276,10 @@ class Shadow {
     /// No page holds the whole of an instruction of four bytes that begins behind this offset.
     static constexpr u64 kLastOffset = kPageSize - sizeof(u32);
     [[nodiscard]] u32 word_at(Gpa gpa) const;
-    [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, u16 trapped, bool known, TlbFlush& flush);
+    [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, std::optional<u16> trapped, bool mixed, TlbFlush& flush);
     [[nodiscard]] bool is_worth_copying(u64 frame);
-    void drop_copy(u64 frame, TlbFlush& flush);
+    [[nodiscard]] TlbFlush replace_in_new_copy(Gva pc, Gpa gpa, u32 insn);
+    void drop_copy(u64 frame);
 
     // shadow_sync.cpp: fences.
     [[nodiscard]] Pte guest_entry(const ShadowPage& page, unsigned index) const {
@@ -276,7 +291,8 @@ class Shadow {
     [[nodiscard, gnu::noinline]] TlbFlush fence_everywhere(Gva va);
     [[nodiscard]] TlbFlush refresh(u32 page);
     [[nodiscard]] TlbFlush refresh_below(u32 page);
-    [[nodiscard]] TlbFlush settle(u64 frame, u32& again);
+    [[nodiscard]] TlbFlush settle(u64 frame);
+    void close_all(TlbFlush& flush);
     [[nodiscard]] TlbFlush sync_all();
     [[nodiscard]] bool is_wanted(u32 page) const;
     void unsync(u64 frame);

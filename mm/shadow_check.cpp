@@ -109,7 +109,7 @@ bool ShadowTables::check_structure() const {
 bool Shadow::check_invariants() const {
     if (!tables_.check_structure()) return false;
     for (const Vcpu& v : vcpus_) {
-        if (v.active != kNoPage && !tables_.page(v.active).in_use) return false;
+        if (v.active != kNoPage && !tables_.page(static_cast<u32>(v.active)).in_use) return false;
     }
     for (u32 number = 0; number < tables_.max_pages(); ++number) {
         const ShadowPage& page = tables_.page(number);

@@ -49,7 +49,8 @@ std::expected<Translation, Cause> Shadow::translate(const View& view, Gva gva, A
     // The walk may have written the leaf, and a page may be table and code at once.
     if (walked && options_.update_ad && ram_.contains(walked->pte_address, sizeof(u64)) &&
         tables_.has_copy(walked->pte_address.frame())) {
-        drop_copy(walked->pte_address.frame(), flush);
+        drop_copy(walked->pte_address.frame());
+        flush.merge(TlbFlush::all());
     }
     return walked;
 }
@@ -139,7 +140,13 @@ bool Shadow::map(Fill& fill, u32 page, unsigned level) {
         if ((leaf.raw & needed) == 0) {
             // What stands against it is ours: a copy that cannot be read, or protection from stores.
             const u64 frame = fill.gpa.frame();
-            tables_.has_copy(frame) ? drop_copy(frame, fill.flush) : unsync(frame);
+            if (tables_.has_copy(frame)) {
+                // Before anybody can store to the page: who learns of the store may not execute the copy any more.
+                drop_copy(frame);
+                flush_everywhere(fill.flush);
+            } else {
+                unsync(frame);
+            }
             leaf = small_leaf(tables_.page(page), fill.gpa, fill.rights, fill.pbmt);
         }
     }

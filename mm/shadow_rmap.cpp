@@ -45,7 +45,7 @@ void ShadowTables::drop(u32 number, unsigned index) {
     const Pte pte = entry(number, index);
     write(number, index, Pte{});
     --pages_[number].present;
-    if (!pte.is_leaf() || is_copy(pte)) ++copies_epoch_;
+    if (!pte.is_leaf() || is_copy(pte)) copies_epoch_ = copies_epoch_ + 1;
     unchain(chain_of(number, pte), number * kPtesPerTable + index);
 }
 
@@ -106,29 +106,34 @@ void ShadowTables::protect(u64 frame) {
     });
 }
 
-void ShadowTables::make_copy(u64 frame) {
+void ShadowTables::begin_copy(u64 frame) {
     const u32 copy = copies_.next();
     if (copies_.source(copy) != CodeCopies::kFree) drop_copy(ram_.base().frame() + copies_.source(copy));
-    const u32 source = static_cast<u32>(frame - ram_.base().frame());
-    copies_.fill(copy, source, ram_.pointer(Gpa{frame << kPageShift}, kPageSize));
+    copies_.claim(copy, static_cast<u32>(frame - ram_.base().frame()));
     info(frame).copy = static_cast<u16>(copy);
     count_copy(frame, +1);
 
-    const Hpa target = copies_.hpa(copy);
     for (u32 slot = info(frame).leaves; slot != kNoSlot; slot = links_[slot].next) {
         const u32 number = slot / kPtesPerTable;
         const unsigned index = slot % kPtesPerTable;
         const Pte leaf = entry(number, index);
-        if (leaf.get(Pte::X) && shows_copies(pages_[number])) {
-            write(number, index, host_leaf(target, Pte::X.mask, leaf.raw & Pte::PBMT.mask));
-        } else if (leaf.raw & kWritable) {
-            write(number, index, Pte{{leaf.raw & ~kWritable}});
-        }
+        const u64 taken = leaf.get(Pte::X) && shows_copies(pages_[number]) ? kWritable | Pte::R.mask : kWritable;
+        if (leaf.raw & taken) write(number, index, Pte{{leaf.raw & ~taken}});
     }
     for_each_superpage(frame, [this](u32 number, unsigned index) {
         const Pte leaf = entry(number, index);
         if (leaf.get(Pte::W) || (leaf.get(Pte::X) && shows_copies(pages_[number]))) drop(number, index);
     });
+}
+
+void ShadowTables::publish_copy(u64 frame) {
+    for (u32 slot = info(frame).leaves; slot != kNoSlot; slot = links_[slot].next) {
+        const u32 number = slot / kPtesPerTable;
+        const unsigned index = slot % kPtesPerTable;
+        const Pte leaf = entry(number, index);
+        if (!leaf.get(Pte::X) || !shows_copies(pages_[number])) continue;
+        write(number, index, host_leaf(copy_address(frame), Pte::X.mask, leaf.raw & Pte::PBMT.mask));
+    }
 }
 
 void ShadowTables::drop_copy(u64 frame) {

@@ -121,23 +121,36 @@ TlbFlush Shadow::fence_everywhere(Gva va) {
 /// up rather than compared.
 TlbFlush Shadow::sync_all() {
     TlbFlush flush;
-    u32 again = kNoPage;  // pages to compare once more at the next time, linked by unsync_next
+    if (is_smp()) close_all(flush);
     for (unsigned bucket = ShadowTables::kBuckets; bucket-- > 0 && tables_.unsync_pages() != 0;) {
         for (u32 page; (page = tables_.first_unsync(bucket)) != kNoPage;) {
-            flush.merge(settle(tables_.page(page).key.frame(), again));
+            flush.merge(settle(tables_.page(page).key.frame()));
         }
-    }
-    while (again != kNoPage) {
-        const u32 page = again;
-        again = tables_.page(page).unsync_next;
-        tables_.mark_unsync(page);
     }
     return flush;
 }
 
-/// Compares the pages of one frame with it and protects it. Until the flush that this owes is acknowledged, other harts
-/// may still store to the frame through their TLBs: with several, pages whose frame was open stay listed.
-TlbFlush Shadow::settle(u64 frame, u32& again) {
+/// Protects all frames that can be stored to unseen. Other harts may do so through their TLBs until they have heard of
+/// it, so what is compared before that would have to be compared again. What is not wanted now will not be.
+void Shadow::close_all(TlbFlush& flush) {
+    bool any = false;
+    for (unsigned bucket = 0; bucket < ShadowTables::kBuckets && tables_.unsync_pages() != 0; ++bucket) {
+        for (u32 number = tables_.first_unsync(bucket); number != kNoPage; number = tables_.page(number).unsync_next) {
+            if (!tables_.page(number).open || !is_wanted(number)) continue;
+            const u64 frame = tables_.page(number).key.frame();
+            tables_.protect(frame);
+            for (u32 page = tables_.first_page(frame); page != kNoPage; page = tables_.page(page).next) {
+                tables_.page(page).open = false;  // only a Table's can be set
+            }
+            ++stats_.resyncs;
+            any = true;
+        }
+    }
+    if (any) flush_everywhere(flush);
+}
+
+/// Compares the pages of one frame with it and, unless it is, protects it.
+TlbFlush Shadow::settle(u64 frame) {
     TlbFlush flush;
     bool was_open = false;
     u32 next = kNoPage;
@@ -152,10 +165,6 @@ TlbFlush Shadow::settle(u64 frame, u32& again) {
         }
         flush.merge(refresh(number));
         tables_.mark_synced(number);
-        if (page.open && vcpus_.size() > 1) {
-            page.unsync_next = again;
-            again = number;
-        }
         was_open |= page.open;
         page.open = false;
     }
@@ -169,7 +178,7 @@ TlbFlush Shadow::settle(u64 frame, u32& again) {
 /// frame may be a page table no longer.
 bool Shadow::is_wanted(u32 number) const {
     const ShadowPage& page = tables_.page(number);
-    if (page.key.level() == host_levels_ - 1) return is_active(number);
+    if (page.key.level() == host_levels_ - 1) return is_held(number);
     if (page.parents == kNoSlot) return false;
     const u32 parent = page.parents / kPtesPerTable;
     return tables_.page(parent).key.kind() != PageKind::Wrapper || is_wanted(parent);
@@ -191,7 +200,8 @@ TlbFlush Shadow::memory_written(Gpa gpa, u64 size) {
     for (u64 frame = gpa.frame(); size != 0 && frame <= last; ++frame) {
         if (!ram_.contains(Gpa{frame << kPageShift}, kPageSize)) continue;
         if (tables_.has_copy(frame)) {
-            drop_copy(frame, flush);
+            drop_copy(frame);
+            flush.merge(TlbFlush::all());
         } else if (tables_.is_protected(frame)) {
             unsync(frame);
         }

@@ -93,7 +93,17 @@ void ShadowTables::destroy(u32 number) {
     if (page.key.kind() == PageKind::Table && first_table(page.key.frame()) == kNoPage) {
         count_table(page.key.frame(), -1);
     }
-    pool_.free(pool_.frame(number));
+    page.next = retired_;
+    retired_ = number;
+    ++retired_count_;
+}
+
+void ShadowTables::release_retired() {
+    for (; retired_ != kNoPage; --retired_count_) {
+        std::byte* const frame = pool_.frame(retired_);
+        retired_ = pages_[retired_].next;
+        pool_.free(frame);
+    }
 }
 
 void ShadowTables::count_table(u64 frame, int change) {

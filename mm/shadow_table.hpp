@@ -6,6 +6,7 @@
 #include "mm/code_copies.hpp"
 #include "mm/frame_pool.hpp"
 #include "mm/guest_ram.hpp"
+#include "mm/relaxed.hpp"
 #include "mm/shadow_page.hpp"
 
 #include <array>
@@ -34,13 +35,18 @@ class ShadowTables {
     [[nodiscard]] const ShadowPage& page(u32 number) const { return pages_[number]; }
     [[nodiscard]] Hpa address(u32 number) const { return pool_.hpa(number); }
     [[nodiscard]] u32 max_pages() const { return pool_.capacity(); }
-    [[nodiscard]] u32 pages_in_use() const { return pool_.capacity() - pool_.available(); }
+    [[nodiscard]] u32 pages_in_use() const { return pool_.capacity() - free_pages(); }
+    /// How many are not in use, retired ones among them.
+    [[nodiscard]] u32 free_pages() const { return pool_.available() + retired_count_; }
     [[nodiscard]] u32 find(PageKey key) const;
-    /// An empty page, or kNoPage when the pool is exhausted. A Table page of a frame that is out of step is born out of
-    /// step; the first Table page of a frame is not: the caller protects the frame.
+    /// An empty page, or kNoPage when the pool is exhausted, be it because pages are retired. A Table page of a frame
+    /// that is out of step is born out of step; the first Table page of a frame is not: the caller protects the frame.
     [[nodiscard]] u32 create(PageKey key);
-    /// Removes a page with all its entries and all pointers to it. Owes a flush of everything.
+    /// Removes a page with all its entries and all pointers to it. Owes a flush of everything. Harts may walk into the
+    /// frame until then: it is retired, and stays empty but for the window.
     void destroy(u32 number);
+    /// Gives the frames of retired pages back to the pool. To be called when no hart remembers pointers to them.
+    void release_retired();
     /// First page of the list that pages with this frame are on, continued by ShadowPage::next.
     [[nodiscard]] u32 first_page(u64 frame) const { return *const_cast<ShadowTables*>(this)->page_list(frame); }
     /// First Table page among them: all of a frame's Table pages are in step or none is.
@@ -108,10 +114,15 @@ class ShadowTables {
     [[nodiscard]] Hpa copy_address(u64 frame) const { return copies_.hpa(info(frame).copy); }
     [[nodiscard]] bool is_copy(Pte leaf) const { return copies_.contains(host_target(leaf)); }
     [[nodiscard]] bool can_copy() const { return copies_.capacity() != 0; }
-    /// Copies a frame that has neither copy nor Table pages, perhaps in place of another. Every leaf that may execute
-    /// the frame, in views that show copies, leads to the copy afterwards and grants nothing else; no leaf grants
-    /// stores to it. Owes a flush of everything and, on every hart, fence.i.
-    void make_copy(u64 frame);
+    // A copy is made in steps, between which other harts may have to forget what was. Only begin_copy() owes a flush,
+    // of everything: after it no TLB grants more than the leaves do at the end.
+    /// Gives a frame, which has neither copy nor Table pages, a place for its copy, perhaps that of another. From now
+    /// on no leaf grants stores to the frame, and those that may execute it, in views that show copies, nothing else.
+    void begin_copy(u64 frame);
+    /// Fills it. Until here no hart may execute what the place held before, nor store to the frame.
+    void fill_copy(u64 frame) { copies_.fill(info(frame).copy, ram_.pointer(Gpa{frame << kPageShift}, kPageSize)); }
+    /// Leads the leaves to it. Until here every hart that may execute it has done fence.i.
+    void publish_copy(u64 frame);
     /// Gives up the copy of `frame`, and all leaves that show it. Owes a flush of everything.
     void drop_copy(u64 frame);
     /// What stands at `gpa`, which is even and whose frame has a copy, in that.
@@ -208,7 +219,9 @@ class ShadowTables {
     std::array<RegionInfo*, kRegionLevels> regions_{};
     u32 elsewhere_ = kNoPage;  ///< pages whose key has no frame of memory
     CodeCopies copies_;
-    u64 copies_epoch_ = 1;
+    Relaxed<u64> copies_epoch_ = 1;
+    u32 retired_ = kNoPage;  ///< first of a list by ShadowPage::next
+    u32 retired_count_ = 0;
     u32 unsync_count_ = 0;
     std::array<u32, 5> unsync_at_level_{};
     unsigned unsync_levels_ = 0;

@@ -25,6 +25,8 @@ FakeMachine::FakeMachine(const MachineConfig& config)
       random_(config.seed) {
     window_ = {Pte{{0x0123'4cfull}}, Pte{{0x0456'40full | Pte::G.mask}}};
     ShadowOptions options = config.options;
+    // With one vCPU nothing is asked for.
+    options.flusher = options.vcpus > 1 ? this : nullptr;
     options.window.first_slot = kWindowSlot;
     options.window.slots = static_cast<unsigned>(window_.size());
     options.window.entries = window_.data();
@@ -39,6 +41,7 @@ FakeMachine::FakeMachine(const MachineConfig& config)
 
 void FakeMachine::apply(unsigned vcpu, const TlbFlush& flush) {
     if (flush.kind != TlbFlush::Kind::None) ++flushes;
+    if (!flush.local && interlude) interlude();
     for (unsigned i = 0; i < tlbs_.size(); ++i) {
         if (flush.local && i != vcpu) continue;
         Tlb& tlb = tlbs_[i];
@@ -59,18 +62,40 @@ void FakeMachine::apply(unsigned vcpu, const TlbFlush& flush) {
     }
 }
 
-void FakeMachine::activate(unsigned vcpu, const Shadow::View& view) {
-    const auto activation = shadow_->activate(vcpu, view);
-    last_flush = activation.flush;
-    tlbs_[vcpu].satp = activation.host_satp;  // and only then the flush, as the run loop does
-    apply(vcpu, activation.flush);
-    const Satp satp{{activation.host_satp}};
+void FakeMachine::flush_now(const TlbFlush& owed) {
+    discharged.push_back(owed);
+    apply(calling_, owed);
+}
+
+bool FakeMachine::has_root(unsigned vcpu) const {
+    if (tlbs_[vcpu].satp == 0) return true;
+    const Satp satp{{tlbs_[vcpu].satp}};
     const std::byte* root = pool_->frame(pool_->index(Hpa{satp.get(Satp::PPN) << kPageShift}));
     for (unsigned i = 0; i < window_.size(); ++i) {
         Pte entry;
         std::memcpy(&entry.raw, root + (kWindowSlot + i) * sizeof(u64), sizeof(u64));
-        EXPECT_EQ(entry.set(Pte::RSW, 0).raw, window_[i].raw) << "window slot " << i;
+        if (entry.set(Pte::RSW, 0).raw != window_[i].raw) return false;
     }
+    return true;
+}
+
+std::optional<Result> FakeMachine::glimpse(unsigned vcpu, Gva gva, Access access) {
+    if (tlbs_[vcpu].satp == 0) return std::nullopt;
+    Hpa hpa;
+    const Walk walk = translate(tlbs_[vcpu], gva, access, hpa);
+    if (walk == Walk::Fault || (walk == Walk::Ok && in_code(hpa))) return std::nullopt;
+    if (walk == Walk::Broken) return Result{Result::Broken, {}, {}, false};
+    return Result{Result::Ok, ram_->gpa(hpa), {}, false};
+}
+
+void FakeMachine::activate(unsigned vcpu, const Shadow::View& view) {
+    calling_ = vcpu;
+    const auto activation = shadow_->activate(vcpu, view);
+    last_flush = activation.flush;
+    tlbs_[vcpu].satp = activation.host_satp;  // and only then the flush, as the run loop does
+    tlbs_[vcpu].view = view;
+    apply(vcpu, activation.flush);
+    EXPECT_TRUE(has_root(vcpu));
 }
 
 /// A walk of the host's tables, from the root or from any pointer that a hart may have cached.

@@ -5,6 +5,7 @@
 
 #include "mm/shadow.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -33,7 +34,7 @@ struct MachineConfig {
     bool caching_tlb = true;  ///< TLBs cache pointers, leaves and failures at random; else nothing
 };
 
-class FakeMachine {
+class FakeMachine final : private TlbFlusher {
   public:
     static constexpr Gpa kRamBase{0x8000'0000};
     static constexpr Hpa kRamHost{0x2'4000'0000};
@@ -51,10 +52,27 @@ class FakeMachine {
     Result access(unsigned vcpu, const Shadow::View& view, Gva gva, Access access);
     /// Chooses the root, as the hypervisor does before it enters the guest.
     void activate(unsigned vcpu, const Shadow::View& view);
-    void fence(unsigned vcpu, std::optional<Gva> va, std::optional<u16> asid) { apply(vcpu, shadow_->fence(va, asid)); }
+    void fence(unsigned vcpu, std::optional<Gva> va, std::optional<u16> asid) {
+        calling_ = vcpu;
+        apply(vcpu, shadow_->fence(va, asid));
+    }
     void apply(unsigned vcpu, const TlbFlush& flush);
+    /// What happens on other harts before they hear of a flush.
+    std::function<void()> interlude;
+    /// One access by `vcpu` on the root that it has, if it needs no help; nullopt: it would fault, or has fetched from
+    /// a copy of code.
+    std::optional<Result> glimpse(unsigned vcpu, Gva gva, Access access);
+    /// Whether the root that `vcpu` has is one, be it empty.
+    bool has_root(unsigned vcpu) const;
+    /// The view that `vcpu` has.
+    const Shadow::View& view(unsigned vcpu) const { return tlbs_[vcpu].view; }
+    /// The vCPU whose hart is in the hypervisor.
+    unsigned calling() const { return calling_; }
     /// The instruction at `gva`, which `vcpu` has just fetched, turned out to be privileged.
-    void replace(unsigned vcpu, Gva gva, u32 insn) { apply(vcpu, shadow_->replace(vcpu, gva, insn)); }
+    void replace(unsigned vcpu, Gva gva, u32 insn) {
+        calling_ = vcpu;
+        apply(vcpu, shadow_->replace(vcpu, gva, insn));
+    }
     /// What `vcpu` learns of an ecall that it met at `gva`.
     u32 original(unsigned vcpu, Gva gva) {
         const auto known = shadow_->known_original(vcpu, gva);
@@ -68,9 +86,10 @@ class FakeMachine {
     void poke(Gpa gpa, u64 value) { static_cast<void>(ram_->store(gpa, value)); }
 
     u64 host_satp(unsigned vcpu) const { return tlbs_[vcpu].satp; }
-    u64 flushes = 0;      ///< that were owed and not None
-    u64 faults = 0;       ///< that reached handle_fault
-    TlbFlush last_flush;  ///< owed by the last fault or activation
+    u64 flushes = 0;                   ///< that were owed and not None
+    u64 faults = 0;                    ///< that reached handle_fault
+    TlbFlush last_flush;               ///< owed by the last fault or activation
+    std::vector<TlbFlush> discharged;  ///< by flush_now
 
   private:
     struct Leaf {
@@ -80,6 +99,7 @@ class FakeMachine {
     };
     struct Tlb {
         u64 satp = 0;
+        Shadow::View view;
         std::map<std::pair<u16, u64>, Leaf> leaves;              // by ASID and page of the address
         std::map<std::tuple<u16, unsigned, u64>, Hpa> pointers;  // by ASID, level and prefix: the table indexed there
     };
@@ -88,6 +108,7 @@ class FakeMachine {
     Walk translate(Tlb& tlb, Gva gva, Access access, Hpa& hpa);
     Walk identify(Hpa hpa, Access access, Gpa& gpa);
     bool in_code(Hpa hpa) const { return hpa - kCodeHost < u64{config_.copies} * kPageSize; }
+    void flush_now(const TlbFlush& owed) override;
     Walk walk_host(Tlb& tlb, Gva gva, Leaf& leaf);
     bool chance(unsigned percent) { return random_() % 100 < percent; }
 
@@ -107,6 +128,7 @@ class FakeMachine {
     std::unique_ptr<FramePool> pool_;
     std::unique_ptr<Shadow> shadow_;
     std::vector<Tlb> tlbs_;
+    unsigned calling_ = 0;
     std::mt19937_64 random_;
 };
 

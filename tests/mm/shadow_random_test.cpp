@@ -44,6 +44,7 @@ class RandomGuest {
         for (u64 at = 0; at < 64 * kPageSize; at += 8) machine_.poke(FakeMachine::kRamBase + at, random_());
         for (unsigned i = 0; i < 16; ++i) hot_.push_back(any_address());
         for (unsigned vcpu = 0; vcpu < options_.vcpus; ++vcpu) views_.push_back({});
+        if (options_.vcpus > 1) machine_.interlude = [this] { others(); };
     }
 
     void run(unsigned steps) {
@@ -76,6 +77,7 @@ class RandomGuest {
     }
     FakeMachine& machine() { return machine_; }
     unsigned replaced() const { return replaced_; }
+    unsigned glimpsed() const { return glimpsed_; }
 
   private:
     static MachineConfig with_seed(MachineConfig config, u64 seed) {
@@ -218,12 +220,14 @@ class RandomGuest {
         const Shadow::View view = any_view(views_[vcpu].satp);
         const Gva gva{align_down(probe_address().raw, 8)};
         const Result result = check(vcpu, view, gva, Access::Store);
-        if (result.kind != Result::Ok) return;
-        if (!in_table(result.gpa)) {
-            machine_.poke(result.gpa, random_());
-        } else if (result.gpa.page_offset() != kLinearSlot * 8) {
-            const u64 offset = result.gpa - kFirstTable;
-            set(result.gpa, any_entry(static_cast<unsigned>(offset / kPageSize), offset % kPageSize / 8));
+        if (result.kind == Result::Ok) store_at(result.gpa);
+    }
+    void store_at(Gpa gpa) {
+        if (!in_table(gpa)) {
+            machine_.poke(gpa, random_());
+        } else if (gpa.page_offset() != kLinearSlot * 8) {
+            const u64 offset = gpa - kFirstTable;
+            set(gpa, any_entry(static_cast<unsigned>(offset / kPageSize), offset % kPageSize / 8));
         }
     }
 
@@ -243,6 +247,36 @@ class RandomGuest {
         replaced_ += original == insn && insn != kEcall;
     }
 
+    /// What other harts do until they hear of a flush.
+    void others() {
+        if (pick(4) == 0) return;
+        observe();
+        for (unsigned vcpu = 0; vcpu < options_.vcpus && !testing::Test::HasFailure(); ++vcpu) {
+            ASSERT_TRUE(machine_.has_root(vcpu)) << "step " << step_;
+            if (vcpu == machine_.calling()) continue;
+            for (unsigned i = pick(6); i < 6; ++i) glimpse(vcpu);
+        }
+    }
+    void glimpse(unsigned vcpu) {
+        const Shadow::View& view = machine_.view(vcpu);
+        Gva gva = probe_address();
+        if (pick(3) == 0) {  // an entry of a table
+            const Gpa at = table(pick(kTables)) + any_index() * 8;
+            const unsigned top = levels(mode_) - 1;
+            gva = Gva{(u64{kLinearSlot} << level_shift(top)) | (at.raw & (level_size(top) - 1))};
+        }
+        const Access access = static_cast<Access>(pick(3));
+        const auto result = machine_.glimpse(vcpu, gva, access);
+        if (!result) return;
+        glimpsed_++;
+        const std::vector<Result> legal = legal_results(view, gva, access);
+        EXPECT_NE(std::ranges::find(legal, *result), legal.end())
+            << "step " << step_ << " satp " << std::hex << view.satp.raw << " va " << gva.raw << " access "
+            << static_cast<int>(access) << ": meanwhile another hart got " << result->kind << " gpa "
+            << result->gpa.raw;
+        if (access == Access::Store && result->kind == Result::Ok) store_at(Gpa{align_down(result->gpa.raw, 8)});
+    }
+
     void fence() {
         std::optional<Gva> va;
         std::optional<u16> asid;
@@ -251,12 +285,12 @@ class RandomGuest {
         fence(va, asid);
     }
     void fence(std::optional<Gva> va, std::optional<u16> asid) {
+        const u64 begun = now_++;  // what other harts store from here on may be too late for it
         machine_.fence(pick(options_.vcpus), va, asid);
         for (auto& [satp, space] : spaces_) {
             if (asid && Satp{{satp}}.get(Satp::ASID) != *asid) continue;
-            (va ? space.pages[va->frame()] : space.all) = now_;
+            (va ? space.pages[va->frame()] : space.all) = begun;
         }
-        ++now_;
     }
 
     /// Changes one entry on the way of an address in use, fences that address alone, and uses it again.
@@ -295,12 +329,14 @@ class RandomGuest {
         if (pick(8) != 0) {
             const u64 asid = pick(3);
             satp.set(Satp::MODE, static_cast<u64>(mode_)).set(Satp::ASID, asid).set(Satp::PPN, table(pick(4)).frame());
-            u64& known = known_[{vcpu, asid}];
-            if (known != satp.raw) spaces_[satp.raw].all = now_++;
-            known = satp.raw;
         }
         views_[vcpu].satp = satp;
+        const u64 begun = now_++;
         machine_.activate(vcpu, views_[vcpu]);
+        if (satp.mode() == SatpMode::Bare) return;
+        u64& known = known_[{vcpu, satp.get(Satp::ASID)}];
+        if (known != satp.raw) spaces_[satp.raw].all = begun;
+        known = satp.raw;
     }
 
     // The judge.
@@ -391,6 +427,7 @@ class RandomGuest {
     u64 now_ = 1;
     unsigned step_ = 0;
     unsigned replaced_ = 0;                                ///< instructions that were found again
+    unsigned glimpsed_ = 0;                                ///< accesses that other harts made meanwhile
     bool certain_ = false;                                 ///< the last judgement had no stale entry to consider
     std::map<u64, std::vector<std::pair<u64, u64>>> log_;  ///< address: (time, value) of each store
     std::map<u64, Space> spaces_;                          ///< by satp
@@ -417,18 +454,22 @@ const auto kNoPrefill = [](MachineConfig& c) { c.options.prefill = 0; };
 const auto kPlainTlb = [](MachineConfig& c) { c.caching_tlb = false; };
 const auto kOddMemory = [](MachineConfig& c) { c.host_offset = kPageSize; };
 const auto kCopies = [](MachineConfig& c) { c.copies = 5; };
+const auto kThreeVcpus = [](MachineConfig& c) { c.options.vcpus = 3; };
 const auto kTwoVcpus = [](MachineConfig& c) { c.options.vcpus = 2; };
 
 class ShadowRandom : public testing::TestWithParam<Scenario> {};
 
 TEST_P(ShadowRandom, OnlyLegalOutcomes) {
     unsigned replaced = 0;
+    unsigned glimpsed = 0;
     for (u64 seed = 1; seed <= 10 && !HasFailure(); ++seed) {
         SCOPED_TRACE(testing::Message() << GetParam().name << ", seed " << seed);
         RandomGuest guest(GetParam(), seed);
         guest.run(3000);
         replaced += guest.replaced();
+        glimpsed += guest.glimpsed();
     }
+    EXPECT_EQ(glimpsed != 0, GetParam().machine.options.vcpus > 1);
     EXPECT_EQ(replaced != 0, GetParam().machine.copies != 0);
 }
 
@@ -450,7 +491,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Scenario{"TinyPool", config(SatpMode::Sv39, 8)},
                     Scenario{"TinyPoolSv57", config(SatpMode::Sv57, 12, kNoPrefill), SatpMode::Sv48},
                     Scenario{"TwoVcpus", config(SatpMode::Sv48, 32, kTwoVcpus, kFewAsids)},
-                    Scenario{"TwoVcpusNoAsids", config(SatpMode::Sv39, 8, kTwoVcpus, kNoAsids, kExtensions)}),
+                    Scenario{"TwoVcpusNoAsids", config(SatpMode::Sv39, 18, kTwoVcpus, kNoAsids, kExtensions)},
+                    Scenario{"ThreeVcpus", config(SatpMode::Sv39, 28, kThreeVcpus)},
+                    Scenario{"ThreeVcpusTidy", config(SatpMode::Sv57, 26, kThreeVcpus, kCopies), SatpMode::Sv39, true}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -377,38 +377,6 @@ TEST_F(ShadowTest, ASpaceNewToItsAsidSeesFreshTables) {
     EXPECT_EQ(machine_->access(0, view(Priv::U, false, 4, 3), Gva{0}, Access::Load).gpa, kRam + kPageSize);
 }
 
-/// Another hart may store through its TLB after a full fence has compared and protected a table, until it is
-/// interrupted.
-TEST_F(ShadowTest, StoresThatRaceWithProtectionAreSeenByTheNextFence) {
-    unsigned races = 0;
-    for (u64 seed = 1; seed <= 20; ++seed) {
-        auto c = config();
-        c.options.vcpus = 2;
-        c.caching_tlb = true;
-        c.seed = seed;
-        start(c);
-        set(3, 0, leaf(kRam, kUser));
-        const Gva alias = kLinear + (table(3) - kRam);
-        ASSERT_EQ(user(Gva{0}, Access::Load), Result::Ok);
-        ASSERT_EQ(machine_->access(1, view(), alias, Access::Store).kind, Result::Ok);
-        const TlbFlush owed = shadow().fence({}, {});
-        const u64 faults = machine_->faults;
-        ASSERT_EQ(machine_->access(1, view(), alias, Access::Store).kind, Result::Ok);
-        races += machine_->faults == faults;
-        set(3, 0, leaf(kRam + kPageSize, kUser));
-        machine_->apply(0, owed);
-        machine_->fence(1, Gva{0}, {});
-        ASSERT_EQ(machine_->access(0, view(Priv::U), Gva{8}, Access::Load).gpa, kRam + kPageSize + 8);
-        ASSERT_TRUE(shadow().check_invariants());
-
-        const u64 unsyncs = shadow().stats().unsyncs;
-        for (unsigned i = 0; i < 2; ++i) machine_->fence(0, {}, {});
-        ASSERT_EQ(machine_->access(1, view(), alias, Access::Store).kind, Result::Ok);
-        ASSERT_EQ(shadow().stats().unsyncs, unsyncs + 1) << "protected in the end";
-    }
-    EXPECT_GT(races, 3) << "stores that no fault announced";
-}
-
 /// A process that has ended leaves tables that the guest reuses for data: they must not cost a fault at each fence for
 /// ever.
 TEST_F(ShadowTest, AbandonedTablesAreGivenUp) {
