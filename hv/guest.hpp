@@ -90,6 +90,8 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     void fail(std::string_view reason);
 
     [[nodiscard]] std::string_view name() const { return config_.name; }
+    /// What tells it from the other guests: create()'s `number`.
+    [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
     [[nodiscard]] GuestState state() const { return state_; }
     /// Whether its vCPUs may run.
@@ -179,6 +181,7 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
 
     const GuestConfig& config_;
     const GuestEnvironment& environment_;
+    unsigned number_;
     Features features_;
     GuestState state_ = GuestState::Created;
     Text<200> fail_reason_;

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "emul/trap.hpp"
-#include "hv/exit.hpp"
+#include "hv/exit_text.hpp"
 #include "hv/log.hpp"
 #include "hv/monitor.hpp"
+#include "hv/trap_handler.hpp"
 
 namespace uc {
 
@@ -14,11 +14,6 @@ namespace {
 
 constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
 constexpr u64 kNsPerSecond = 1'000'000'000;
-
-u8 translation_key(const GuestHart& hart) {
-    constexpr u64 kMask = Sstatus::SUM.mask | Sstatus::MXR.mask;
-    return static_cast<u8>((hart.sstatus.raw & kMask) >> (Sstatus::SUM.lsb - 1)) | static_cast<u8>(hart.priv);
-}
 
 void deliver_interrupt(Vcpu& vcpu) {
     if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
@@ -31,35 +26,6 @@ void wake_if_pending(Vcpu& vcpu) {
 }
 
 bool may_run(const Vcpu& vcpu) { return vcpu.runnable() && vcpu.guest->running(); }
-
-// Whether an interrupt may be due. Below S-mode they are always enabled (Privileged 1.12, 4.1.1).
-bool may_interrupt(const Vcpu& vcpu) {
-    const GuestHart& hart = vcpu.hart();
-    return (vcpu.pending() & hart.sie.raw) != 0 && (hart.priv == Priv::U || hart.sstatus.get(Sstatus::SIE) != 0);
-}
-
-bool translation_changed(const Vcpu& vcpu) {
-    return vcpu.translation_stale || translation_key(vcpu.hart()) != vcpu.translation_key;
-}
-
-// Whether nothing can follow from such an exit but for the vCPU itself: it does not sleep, the guest has not ended, and
-// there is nothing to do for the host, for the guest's UART or for other vCPUs.
-bool concerns_only_itself(ExitReason reason) {
-    constexpr auto bit = [](ExitReason r) { return 1u << static_cast<unsigned>(r); };
-    constexpr u32 kFarther = bit(ExitReason::Wfi) | bit(ExitReason::Sbi) | bit(ExitReason::Mmio) |
-                             bit(ExitReason::Timer) | bit(ExitReason::Software) | bit(ExitReason::External);
-    return (kFarther & bit(reason)) == 0;
-}
-
-// Handles an exit; says whether the guest may just go on. This is the hot path: most traps never leave it.
-bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
-    Vcpu& vcpu = Vcpu::of(frame);
-    vcpu.stats.record(vcpu.hart().pc, trap.scause.raw, trap.stval);
-    const ExitReason reason = handle_exit(vcpu, trap);
-    vcpu.stats.tally(reason);
-    vcpu.last_exit = reason;
-    return concerns_only_itself(reason) && !may_interrupt(vcpu) && !translation_changed(vcpu);
-}
 
 }  // namespace
 
@@ -80,10 +46,11 @@ void Machine::change_translation(Vcpu& vcpu) {
 void Machine::run_vcpu(Vcpu& vcpu) {
     if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
     if (last_ != &vcpu || translation_changed(vcpu)) change_translation(vcpu);
-    const TrapInfo trap = platform_.run(vcpu.frame, handle_and_go_on);
+    trace_.enter(vcpu, platform_);
+    platform_.run(vcpu.frame);
     // The guest may just have read a byte, and made room for the next.
     if (vcpu.last_exit == ExitReason::Mmio) console_.offer_input();
-    if (trap.scause.is_interrupt()) serve_interrupts();
+    if (is_interrupt(vcpu.last_exit)) serve_interrupts();
 }
 
 // A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
@@ -110,6 +77,7 @@ void Machine::run_slice(Vcpu& vcpu, u64 until) {
         timer_rang_ = false;
     }
     current_ = nullptr;
+    trace_.leave(platform_);
 }
 
 void Machine::serve_interrupts() {
@@ -148,6 +116,12 @@ bool Machine::anyone_live() const {
 void Machine::add(Guest& guest) {
     static_cast<void>(guests_.push(&guest));
     console_.add(guest, guest.name());
+}
+
+bool Machine::start_trace(HostMemory& memory, const ExitClock& clock) {
+    if (!history_.start(memory, 1, clock, platform_.timebase_hz())) return false;
+    history_.add(hart_id_, trace_);
+    return true;
 }
 
 void Machine::set_monitor(Monitor& monitor) {
@@ -209,22 +183,26 @@ void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why)
 }
 
 // For who looks for the cause of a failure: the guest is kept as it is, and this is what it did last.
-void Machine::print_last_exits(Guest& guest) const {
-    constexpr u64 kShown = 5;
-    for (const Vcpu& vcpu : guest.vcpus()) {
-        const ExitStats& stats = vcpu.stats;
-        for (u64 i = stats.exits - std::min(stats.exits, kShown); i < stats.exits; ++i) {
-            const ExitRecord& exit = stats.ring[i % ExitStats::kRing];
-            log_info("{}: vCPU {}: pc {x} {} stval {x}", guest.name(), vcpu.id, exit.pc, name(exit.reason), exit.stval);
-        }
+void Machine::print_last_exits(const Guest& guest) {
+    constexpr usize kShown = 8;
+    const auto its_own = [&](const TracedExit& e) { return !e.record.is_mark() && e.record.guest == guest.number(); };
+    const std::span<const TracedExit> exits = history_.collect();
+    auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
+    if (left == 0) return;
+    log_info("{}: the last of its exits:", guest.name());
+    for (const TracedExit& exit : exits) {
+        if (its_own(exit) && left-- <= kShown) log_info("{}", exit_row(exit, guest.name()).view());
     }
 }
 
 void Machine::print_stats(Guest& guest) const {
     for (const Vcpu& vcpu : guest.vcpus()) {
         for (usize i = 0; i < kExitReasons; ++i) {
-            if (vcpu.stats.count[i] == 0) continue;
-            log_always("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
+            const u64 count = vcpu.stats.kinds[i].count.get();
+            if (count == 0) continue;
+            const u64 ns = history_.clock().ns(vcpu.stats.kinds[i].spent.get());
+            const auto mean = ns == 0 ? Text<32>() : Text<32>(" mean ", ns / count, " ns");
+            log_always("{}: exits {} {}{}", guest.name(), name(static_cast<ExitReason>(i)), count, mean.view());
         }
     }
     if (!guest.has_run()) return;

@@ -2,6 +2,7 @@
 #pragma once
 // The guests of this machine and the loop that runs them.
 
+#include "hv/exit_history.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/guest.hpp"
 #include "hv/options.hpp"
@@ -29,6 +30,10 @@ class Machine final : public GuestKeeper {
     void set_monitor(Monitor& monitor);
     /// Starts the guests and runs them until the last has ended.
     [[nodiscard]] MachineEnd run();
+
+    /// Takes memory for what is kept of exits, which `clock` times; false where there is not enough.
+    [[nodiscard]] bool start_trace(HostMemory& memory, const ExitClock& clock);
+    [[nodiscard]] ExitHistory& history() { return history_; }
 
     // Who looks after guests. From within the run loop.
     [[nodiscard]] std::span<Guest* const> guests() const override { return {guests_.begin(), guests_.size()}; }
@@ -61,7 +66,7 @@ class Machine final : public GuestKeeper {
     void arm_timer();
     void watch();
     void print_stats(Guest& guest) const;
-    void print_last_exits(Guest& guest) const;
+    void print_last_exits(const Guest& guest);
     [[nodiscard]] bool anyone_live() const;
     [[nodiscard]] u64 now() { return platform_.time(); }
 
@@ -69,6 +74,8 @@ class Machine final : public GuestKeeper {
     Console& console_;
     const Options& options_;
     Scheduler scheduler_;
+    ExitHistory history_;
+    ExitTrace trace_;  ///< of the one hart
     FixedVector<Guest*, kMaxGuests> guests_;
     Monitor* monitor_ = nullptr;
     u64 hart_id_ = 0;

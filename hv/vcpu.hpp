@@ -2,7 +2,7 @@
 #pragma once
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
-#include "hv/exit_stats.hpp"
+#include "hv/exit_trace.hpp"
 #include "hv/scheduler.hpp"
 #include "hv/vcpu_frame.hpp"
 #include "isa/sbi.hpp"
@@ -24,7 +24,9 @@ struct Vcpu {
     bool translation_stale = true;  ///< satp was written, or the tables behind it went away
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
-    ExitReason last_exit{};
+    ExitReason last_exit{};         ///< of those that lead to the run loop
+    ExitTrace* trace = nullptr;     ///< of the hart that runs it, or ran it last
+    u64 trace_tag = 0;              ///< what its records there carry
     ExitStats stats;
 
     /// The vCPU that a frame is part of.

@@ -5,6 +5,7 @@
 #include "emul/features.hpp"
 #include "emul/goldfish_rtc.hpp"
 #include "hv/arch/plic_context.hpp"
+#include "hv/exit_clock.hpp"
 #include "hv/platform.hpp"
 #include "hv/terminal.hpp"
 
@@ -31,11 +32,14 @@ class Hart final : public Platform {
     void init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp);
     /// External interrupts of `source` at `plic` are the terminal's.
     void route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal);
+    /// What exits are timed with.
+    void use_exit_counter(ExitCounter counter) { exit_counter_ = counter; }
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
     void use_translation(u64 host_satp) override;
-    TrapInfo run(VcpuFrame& frame, ExitHandler handler) override;
+    void run(VcpuFrame& frame) override;
+    u64 exit_clock() override;
     /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
     [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
@@ -55,6 +59,7 @@ class Hart final : public Platform {
 
   private:
     void perform(const TlbFlush& flush) override;
+    u64 read_exit_counter() const;
     void switch_to(VcpuFrame& frame);
     void load_extension_state(const GuestHart& hart);
     void load_user_rights(const GuestHart& hart);
@@ -66,10 +71,9 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     Terminal* terminal_ = nullptr;
-    VcpuFrame* loaded_ = nullptr;    ///< whose f and v registers are in the hart
-    ExitHandler handler_ = nullptr;  ///< of the guest that runs
-    TrapInfo trap_;                  ///< the last one
-    u64 armed_ = ~0ull;              ///< the deadline the hardware has
+    VcpuFrame* loaded_ = nullptr;  ///< whose f and v registers are in the hart
+    ExitCounter exit_counter_ = ExitCounter::None;
+    u64 armed_ = ~0ull;  ///< the deadline the hardware has
     u64 host_satp_ = 0;
     u64 satp_ = 0;             ///< last written
     u64 extension_state_ = 0;  ///< FS and VS as the hart has them

@@ -15,12 +15,17 @@ inline constexpr unsigned kData = 8;              // the register that loads and
 
 /// A machine whose guests follow a script: the base of tests of the run loop.
 struct MachineScene : testing::Test {
+    static constexpr u64 kHartId = 3;
     TestMachine host;
     FakePlatform& platform = host.platform;
     Options options;
     Machine machine{platform, host.console, options};
 
-    MachineScene() { host.environment.keeper = &machine; }
+    MachineScene() {
+        host.environment.keeper = &machine;
+        machine.set_hart_id(kHartId);
+        EXPECT_TRUE(machine.start_trace(host.memory, {ExitCounter::Cycle, 1'000'000'000}));
+    }
     Guest& add(std::string_view name = "guest0", u32 vcpus = 1) {
         Guest& guest = host.create(host.config(name, vcpus), static_cast<unsigned>(machine.guests().size()));
         machine.add(guest);
