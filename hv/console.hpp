@@ -5,6 +5,7 @@
 #include "hv/fixed_vector.hpp"
 #include "hv/guest_config.hpp"
 #include "hv/held_output.hpp"
+#include "hv/spin_lock.hpp"
 #include "hv/terminal.hpp"
 
 namespace uc {
@@ -51,16 +52,43 @@ class ConsolePrompt {
 /// The attached guest has the terminal to itself, byte for byte. Without one, each guest's output appears by lines,
 /// "name| " before them. While another is attached, a guest's last output is kept, and shown when its turn comes.
 /// Ctrl-] opens the prompt, beneath which output appears by lines only; Ctrl-] as its first key goes to the guest, and
-/// later closes it. Not for more than one hart at a time.
-class Console final : public TextSink {
+/// later closes it.
+///
+/// For one hart at a time: with several, functions are called under Guard, but for those that say otherwise.
+class Console final : public TextSink, public TerminalListener {
   public:
     static constexpr usize kMaxName = 32;         ///< of a guest's name, what is shown before lines
     static constexpr u8 kMonitorKey = 0x1d;       ///< Ctrl-]
     static constexpr unsigned kTypeAhead = 4096;  ///< keys kept for a guest that does not take them
 
-    explicit Console(Terminal& terminal) : terminal_(terminal), prompt_sink_(*this) {}
+    explicit Console(Terminal& terminal) : terminal_(terminal), prompt_sink_(*this), log_sink_(*this) {}
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
+
+    /// The right to use the console, for the length of a scope.
+    class [[nodiscard]] Guard {
+      public:
+        explicit Guard(Console& console) : console_(console) { console_.lock_.lock(); }
+        ~Guard() { console_.unlock(); }
+        Guard(const Guard&) = delete;
+        Guard& operator=(const Guard&) = delete;
+
+      private:
+        Console& console_;
+    };
+    /// `guest` has output, or room for keys: passes them on. Without Guard and without waiting: a hart that has the
+    /// console already will see to it.
+    void look_after(ConsoleClient& guest);
+    /// Does what look_after() left to a hart that then had no time for it. Without Guard.
+    void catch_up();
+    /// The terminal interrupts. Without Guard.
+    void terminal_interrupted() override;
+    /// Whether keys wait for a guest to have room for them. Without Guard: a glance.
+    [[nodiscard]] bool has_backlog() const { return backlog_.load(std::memory_order_relaxed); }
+    /// Lets the calling hart use the console though another has it: it is about to end the machine.
+    void seize() { lock_.break_open(); }
+    /// Where lines of the log go. Without Guard.
+    [[nodiscard]] TextSink& log_sink() { return log_sink_; }
 
     /// Lets a guest take part. Both must outlive the console.
     void add(ConsoleClient& guest, std::string_view name);
@@ -100,6 +128,14 @@ class Console final : public TextSink {
       private:
         Console& console_;
     };
+    class LogSink final : public TextSink {
+      public:
+        explicit LogSink(Console& console) : console_(console) {}
+        void write(std::string_view text) override;
+
+      private:
+        Console& console_;
+    };
     /// A line on its way to the terminal, with what hides and shows the prompt around it.
     static constexpr usize kMaxChunk = 1024;
 
@@ -113,6 +149,9 @@ class Console final : public TextSink {
     void put_waiting(std::string_view text);
     void end_raw_line();
 
+    // console_sharing.cpp: harts.
+    void unlock();
+
     // console_input.cpp: keys, and who has the terminal.
     void read_keys();
     void take_key(u8 byte);
@@ -122,8 +161,12 @@ class Console final : public TextSink {
     void release();
     void show_client();
 
+    SpinLock lock_{LockRank::Console};
+    std::atomic<bool> neglected_{false};  ///< some guest was not looked after
+    std::atomic<bool> backlog_{false};    ///< keys waited when the console was used last
     Terminal& terminal_;
     PromptSink prompt_sink_;
+    LogSink log_sink_;
     FixedVector<ConsoleClient*, kMaxGuests> guests_;
     ConsoleClient* client_ = nullptr;
     ConsolePrompt* prompt_ = nullptr;

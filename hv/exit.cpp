@@ -7,8 +7,8 @@
 #include "emul/mmio.hpp"
 #include "emul/privileged.hpp"
 #include "emul/trap.hpp"
-#include "hv/guest.hpp"
 #include "hv/log.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 
@@ -19,9 +19,11 @@ namespace {
 [[gnu::noinline]] ExitReason follow_up(Vcpu& vcpu, const Effect& effect) {
     Guest& guest = *vcpu.guest;
     switch (effect.kind) {
-        case Effect::Kind::Fence:
-            guest.platform().flush(guest.shadow().fence(effect.fence.va, effect.fence.asid));
+        case Effect::Kind::Fence: {
+            ShadowAccess shadow(vcpu);
+            shadow.discharge(shadow->fence(effect.fence.va, effect.fence.asid));
             return ExitReason::Fence;
+        }
         case Effect::Kind::Satp: vcpu.translation_stale = true; return ExitReason::Satp;
         case Effect::Kind::Wait: vcpu.waiting = true; return ExitReason::Wfi;
         default: guest.update_timer(vcpu); return ExitReason::Csr;
@@ -32,7 +34,7 @@ namespace {
 [[gnu::always_inline]] inline ExitReason emulate(Vcpu& vcpu, u32 insn) {
     Guest& guest = *vcpu.guest;
     GuestHart& hart = vcpu.hart();
-    const Step step = execute_privileged({hart, guest.features(), guest.platform(), vcpu.lines}, insn);
+    const Step step = execute_privileged({hart, guest.features(), *vcpu.platform, vcpu.lines}, insn);
     commit(hart, step.outcome);
     if (step.outcome.kind == Outcome::Kind::Inject) return ExitReason::Illegal;
     if (step.outcome.kind == Outcome::Kind::Jump) return ExitReason::Sret;
@@ -51,9 +53,10 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     const Gva pc{hart.pc};
     const bool supervisor = hart.priv == Priv::S;
     if (supervisor) {
+        ShadowAccess shadow(vcpu);
         TlbFlush flush;
-        const bool undone = guest.shadow().undo_replacement(vcpu.id, pc, static_cast<u32>(stval), flush);
-        guest.platform().flush(flush);
+        const bool undone = shadow->undo_replacement(vcpu.id, pc, static_cast<u32>(stval), flush);
+        shadow.discharge(flush);
         if (undone) return ExitReason::ShadowFill;
     }
     // Harts may report 0 instead of the instruction (Privileged 1.12, 4.1.9).
@@ -68,7 +71,10 @@ ExitReason illegal_instruction(Vcpu& vcpu, u64 stval) {
     const u32 insn = static_cast<u32>(stval);
     const ExitReason reason = emulate(vcpu, insn);
     // Once is enough: the next time it shall be an ecall, which firmware does not see.
-    if (supervisor && reason != ExitReason::Illegal) guest.platform().flush(guest.shadow().replace(vcpu.id, pc, insn));
+    if (supervisor && reason != ExitReason::Illegal) {
+        ShadowAccess shadow(vcpu);
+        shadow.discharge(shadow->replace(vcpu.id, pc, insn));
+    }
     return reason;
 }
 
@@ -88,15 +94,20 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     const auto insn = decode_memory(*word);
     // Not a load or store of the standard encodings: another hart changed the instruction, or an extension accessed
     // memory in a way that no device takes.
-    commit(hart, insn ? access_device(hart, guest.platform(), guest.bus(), *insn, gpa, gva) : Outcome::inject(fault));
-    guest.poll_devices();
+    commit(hart, insn ? guest.access_device(vcpu, *insn, gpa, gva) : Outcome::inject(fault));
     return ExitReason::Mmio;
+}
+
+Shadow::FaultResult fill_shadow(Vcpu& vcpu, Gva gva, Access access) {
+    ShadowAccess shadow(vcpu);
+    const auto result = shadow->handle_fault(vcpu.id, vcpu.view(), gva, access);
+    shadow.discharge(result.flush);
+    return result;
 }
 
 ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
     Guest& guest = *vcpu.guest;
-    const auto result = guest.shadow().handle_fault(vcpu.id, vcpu.view(), gva, access);
-    guest.platform().flush(result.flush);
+    const auto result = fill_shadow(vcpu, gva, access);
     switch (result.kind) {
         case Shadow::FaultResult::Kind::Retry: return ExitReason::ShadowFill;
         case Shadow::FaultResult::Kind::Device: return device_access(vcpu, gva, result.gpa, access);
@@ -134,6 +145,19 @@ ExitReason interrupt(Scause scause) {
     }
 }
 
+[[gnu::noinline]] u32 find_original(Vcpu& vcpu, Gva pc) {
+    ShadowAccess shadow(vcpu);
+    return shadow->original(vcpu.id, pc);
+}
+
+// What `vcpu`, a supervisor, has at its pc in place of the ecall that it trapped on.
+[[gnu::always_inline]] inline u32 original(Vcpu& vcpu) {
+    const Gva pc{vcpu.hart().pc};
+    if (const auto known = vcpu.guest->shadow().known_original(vcpu.id, pc)) [[likely]]
+        return *known;
+    return find_original(vcpu, pc);
+}
+
 // Everything but the ecalls that privileged instructions have become.
 [[gnu::noinline]] ExitReason handle_rare_exit(Vcpu& vcpu, TrapInfo trap) {
     if (trap.scause == Scause::of(Cause::IllegalInstruction)) return illegal_instruction(vcpu, trap.stval);
@@ -159,7 +183,7 @@ ExitReason handle_exit(Vcpu& vcpu, TrapInfo trap) {
     // A privileged instruction arrives as what it is for the first time only; then it is replaced.
     const GuestHart& hart = vcpu.hart();
     if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {
-        const u32 insn = vcpu.guest->shadow().original(vcpu.id, Gva{hart.pc});
+        const u32 insn = original(vcpu);
         if (insn != kEcall) [[likely]]
             return emulate(vcpu, insn);
     }

@@ -25,11 +25,14 @@ bool earlier(const TracedExit& a, const TracedExit& b) {
 
 }  // namespace
 
-bool ExitHistory::start(HostMemory& memory, unsigned harts, const ExitClock& clock, u64 timebase_hz) {
+bool ExitHistory::start(HostMemory& memory, usize harts, const ExitClock& clock, u64 timebase_hz) {
     clock_ = clock;
     timebase_hz_ = timebase_hz;
-    collected_ = take<TracedExit>(memory, harts * ExitTrace::kRecords);
-    if (!collected_.empty()) slots_ = take<ExitTrace::Slot>(memory, harts * ExitTrace::kRecords);
+    for (auto& room : collected_) {
+        room = take<TracedExit>(memory, harts * ExitTrace::kRecords);
+        if (room.empty()) return false;
+    }
+    slots_ = take<ExitTrace::Slot>(memory, harts * ExitTrace::kRecords);
     return !slots_.empty();
 }
 
@@ -74,10 +77,11 @@ void ExitHistory::set_times(const ExitTrace& trace, std::span<TracedExit> exits)
     }
 }
 
-std::span<const TracedExit> ExitHistory::collect() {
+std::span<const TracedExit> ExitHistory::collect(Reader reader) {
+    const std::span<TracedExit> room = collected_[static_cast<usize>(reader)];
     usize count = 0;
-    for (const Traced& traced : traced_) count += read(traced, collected_.subspan(count));
-    const std::span<TracedExit> exits = collected_.first(count);
+    for (const Traced& traced : traced_) count += read(traced, room.subspan(count));
+    const std::span<TracedExit> exits = room.first(count);
     std::ranges::sort(exits, earlier);
     return exits;
 }

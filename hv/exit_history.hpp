@@ -22,14 +22,19 @@ class ExitHistory {
   public:
     /// Takes memory for the traces of `harts` harts, and has exits timed by `clock`. False without enough memory:
     /// nothing is traced then. For boot only.
-    [[nodiscard]] bool start(HostMemory& memory, unsigned harts, const ExitClock& clock, u64 timebase_hz);
+    [[nodiscard]] bool start(HostMemory& memory, usize harts, const ExitClock& clock, u64 timebase_hz);
     /// Has `trace`, which is that of host hart `hart`, keep its records here.
     void add(u64 hart, ExitTrace& trace);
 
     [[nodiscard]] const ExitClock& clock() const { return clock_; }
+    /// Who reads it, with room of its own. Each is one hart at a time.
+    enum class Reader : u8 {
+        Monitor,  ///< under the console's lock
+        Failure,  ///< who follows up a failure, under the lifecycle lock
+    };
     /// What is kept of all harts, in order of time; and of each hart without gaps. The harts may go on meanwhile. Valid
-    /// until the next call; one caller at a time.
-    [[nodiscard]] std::span<const TracedExit> collect();
+    /// until `reader` calls again.
+    [[nodiscard]] std::span<const TracedExit> collect(Reader reader);
 
   private:
     struct Traced {
@@ -41,8 +46,8 @@ class ExitHistory {
 
     ExitClock clock_;
     u64 timebase_hz_ = 0;
-    std::span<ExitTrace::Slot> slots_;  ///< for all harts
-    std::span<TracedExit> collected_;   ///< room for what all of them hold
+    std::span<ExitTrace::Slot> slots_;                ///< for all harts
+    std::array<std::span<TracedExit>, 2> collected_;  ///< room for what all of them hold, for each reader
     FixedVector<Traced, kMaxHarts> traced_;
 };
 

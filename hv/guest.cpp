@@ -7,6 +7,7 @@
 
 #include "hv/guest_layout.hpp"
 #include "hv/sha256.hpp"
+#include "hv/shadow_access.hpp"
 
 namespace uc {
 
@@ -89,6 +90,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
       code_range_(code),
       metadata_(metadata),
       vcpus_(vcpus),
+      flusher_(vcpus),
       plic_(config.vcpus, *this),
       uart_(plic_, kGuestUartIrq, *this),
       syscon_(*this) {
@@ -112,11 +114,12 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
     if (!placed) state_ = GuestState::Failed;  // the devices overlap
 }
 
-ShadowOptions Guest::shadow_options() const {
+ShadowOptions Guest::shadow_options() {
     const Features& f = features_;
     return {
         .window = environment_.window,
         .vcpus = static_cast<unsigned>(vcpus_.size()),
+        .flusher = &flusher_,
         .host_asid_bits = environment_.host_asid_bits,
         .host_asid_first = asid_first_,
         .host_asid_last = asid_last_,
@@ -136,32 +139,35 @@ LoadStatus Guest::start() {
     load_images(config_, *placement, {ram_.pointer(ram_.base(), ram_.size()), ram_.size()});
     if (auto written = write_device_tree(*placement); !written) return written;
 
-    // A new Shadow over the whole pool: nothing of the old tables is reachable, once the hardware has forgotten them
-    // too.
-    platform().park();
-    shadow_.reset();
-    pool_.emplace(std::span{environment_.memory->pointer(pool_range_.base), pool_range_.size}, pool_range_.base);
-    shadow_.emplace(ram_, *pool_, shadow_options(), metadata_);
-    platform().flush(TlbFlush::all());
-    platform().fence_i();
-
-    uart_.reset();
-    if (rtc_) rtc_->reset();
-    plic_.reset();
+    // A new Shadow over the whole pool. No hart uses the old tables, and what harts remember of them they forget when
+    // one of the vCPUs, which are all new to them, comes there.
+    {
+        const LockGuard guard(shadow_lock_);
+        shadow_.reset();
+        pool_.emplace(std::span{environment_.memory->pointer(pool_range_.base), pool_range_.size}, pool_range_.base);
+        shadow_.emplace(ram_, *pool_, shadow_options(), metadata_);
+    }
     reset_vcpus();
-    vcpus_[0].state = sbi::hsm::Started;
-    vcpus_[0].hart().pc = placement->entry.raw;
-    vcpus_[0].hart().set_x(10, 0);
-    vcpus_[0].hart().set_x(11, placement->fdt.base.raw);
-    state_ = GuestState::Running;
-    wake(vcpus_[0]);
+    {
+        const LockGuard guard(devices_lock_);
+        uart_.reset();
+        if (rtc_) rtc_->reset();
+        plic_.reset();
+    }
+    Vcpu& first = vcpus_[0];
+    first.hart().pc = placement->entry.raw;
+    first.hart().set_x(10, 0);
+    first.hart().set_x(11, placement->fdt.base.raw);
+    first.state = sbi::hsm::Started;
+    // Unless somebody has changed their mind meanwhile.
+    static_cast<void>(change_state(GuestState::Starting, GuestState::Running));
     return {};
 }
 
 void Guest::reset_vcpus() {
     for (Vcpu& vcpu : vcpus_) {
         vcpu.frame.hart = GuestHart{};
-        platform().forget(vcpu.frame);
+        vcpu.frame.home = nullptr;
         vcpu.frame.fp = {};
         std::byte* const v = vcpu.frame.vector.v;
         vcpu.frame.vector = {.v = v};
@@ -170,6 +176,7 @@ void Guest::reset_vcpus() {
         vcpu.waiting = false;
         vcpu.state = sbi::hsm::Stopped;
         vcpu.translation_stale = true;
+        vcpu.mailbox.reset();
     }
 }
 
@@ -183,7 +190,7 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
     } entropy{};
     const auto& seed = environment_.rng_seed;
     std::copy_n(seed.begin(), std::min(seed.size(), entropy.seed.size()), entropy.seed.begin());
-    entropy.time = platform().time();
+    entropy.time = environment_.platform->time();
     entropy.starts = starts_;
     std::copy_n(name().begin(), std::min(name().size(), entropy.name.size()), entropy.name.begin());
 
@@ -213,58 +220,71 @@ std::string_view name(GuestState state) {
     return kNames[static_cast<usize>(state)];
 }
 
+bool Guest::change_state(GuestState from, GuestState to) {
+    if (!state_.compare_exchange_strong(from, to, std::memory_order_seq_cst)) return false;
+    // Those that run look again, and so do those that sleep. Who is stopped looks when it is started.
+    for (Vcpu& vcpu : vcpus_) {
+        if (vcpu.state != sbi::hsm::Stopped) reach(vcpu, vcpu.mailbox.post(Request::Kick));
+    }
+    if (environment_.keeper != nullptr) environment_.keeper->state_changed();
+    return true;
+}
+
+// From whatever a live guest is doing.
+bool Guest::change_live_state(GuestState to) {
+    while (live()) {
+        if (const GuestState now = state(); now == to || change_state(now, to)) return true;
+    }
+    return false;
+}
+
 bool Guest::act(GuestAction action) {
     switch (action) {
         case GuestAction::Start:
-            if (live()) return false;
-            state_ = GuestState::Starting;
-            return true;
-        case GuestAction::Stop:
-            if (!live()) return false;
-            state_ = GuestState::Stopped;
-            return true;
-        case GuestAction::Pause:
-            if (!running()) return false;
-            state_ = GuestState::Paused;
-            return true;
-        case GuestAction::Resume:
-            if (state_ != GuestState::Paused) return false;
-            state_ = GuestState::Running;
-            poll_devices();  // nobody did meanwhile
-            for (Vcpu& vcpu : vcpus_) wake(vcpu);
-            return true;
-        case GuestAction::Reset:
-            if (!live()) return false;
-            state_ = GuestState::Reboot;
-            return true;
+            for (GuestState now = state(); !live(); now = state()) {
+                if (change_state(now, GuestState::Starting)) return true;
+            }
+            return false;
+        case GuestAction::Stop: return change_live_state(GuestState::Stopped);
+        case GuestAction::Pause: return change_state(GuestState::Running, GuestState::Paused);
+        case GuestAction::Resume: return change_state(GuestState::Paused, GuestState::Running);
+        case GuestAction::Reset: return change_live_state(GuestState::Reboot);
     }
     return false;
 }
 
 bool Guest::restart_after_failure() {
-    if (state_ != GuestState::Failed || restarts_ == config_.restarts) return false;
+    if (restarts_ == config_.restarts || !change_state(GuestState::Failed, GuestState::Starting)) return false;
     ++restarts_;
-    state_ = GuestState::Starting;
     return true;
 }
 
 void Guest::fail(std::string_view reason) {
-    state_ = GuestState::Failed;
-    fail_reason_ = Text<200>(reason);
+    // Whoever tells of it waits until the vCPU that calls has left its hart.
+    if (change_state(GuestState::Running, GuestState::Failed)) fail_reason_ = Text<200>(reason);
+}
+
+void Guest::fail_to_start(std::string_view reason) {
+    if (change_state(GuestState::Starting, GuestState::Failed)) fail_reason_ = Text<200>(reason);
 }
 
 void Guest::update_timer(Vcpu& vcpu) {
     const u64 deadline = vcpu.hart().stimecmp;
-    if (platform().time() >= deadline) {
+    if (vcpu.platform->time() >= deadline) {
         vcpu.lines |= irq_bit(Irq::STI);
     } else {
         vcpu.lines &= ~irq_bit(Irq::STI);
-        platform().set_timer(deadline);
+        vcpu.platform->set_timer(deadline);
     }
 }
 
-void Guest::poll_devices() {
+void Guest::poll_devices(Platform& here) {
     if (!rtc_) return;
+    const LockGuard guard(devices_lock_);
+    poll_clock(here);
+}
+
+void Guest::poll_clock(Platform& here) {
     rtc_->poll();
     const auto alarm = rtc_->deadline();
     if (!alarm) return;
@@ -272,20 +292,21 @@ void Guest::poll_devices() {
     constexpr u64 kLongest = 3600 * kNsPerSecond;  // then it is asked for again: nothing here overflows
     const u64 now = environment_.wall_clock->now_ns();
     const u64 wait = std::min(*alarm > now ? *alarm - now : 0, kLongest);
-    const u64 hz = platform().timebase_hz();
+    const u64 hz = here.timebase_hz();
     const u64 ticks = wait / kNsPerSecond * hz + (wait % kNsPerSecond * hz + kNsPerSecond - 1) / kNsPerSecond;
-    platform().set_timer(platform().time() + ticks);
+    here.set_timer(here.time() + ticks);
 }
 
-std::expected<Gpa, Cause> Guest::translate(const Vcpu& vcpu, Gva gva, Access access) {
+std::expected<Gpa, Cause> Guest::translate(Vcpu& vcpu, Gva gva, Access access) {
+    ShadowAccess shadow(vcpu);
     TlbFlush flush;
-    const auto result = shadow_->translate(vcpu.view(), gva, access, flush);
-    platform().flush(flush);
+    const auto result = shadow->translate(vcpu.view(), gva, access, flush);
+    shadow.discharge(flush);
     if (!result) return std::unexpected(result.error());
     return result->gpa;
 }
 
-std::expected<u32, Exception> Guest::fetch(const Vcpu& vcpu) {
+std::expected<u32, Exception> Guest::fetch(Vcpu& vcpu) {
     const Gva pc{vcpu.hart().pc};
     const auto parcels = [&](Gva at) -> std::expected<Gpa, Exception> {
         const auto gpa = translate(vcpu, at, Access::Fetch);

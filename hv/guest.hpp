@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "emul/decode.hpp"
 #include "emul/features.hpp"
 #include "emul/goldfish_rtc.hpp"
 #include "emul/plic.hpp"
@@ -15,9 +16,8 @@
 #include "hv/guest_config.hpp"
 #include "hv/guest_fdt.hpp"
 #include "hv/host_memory.hpp"
-#include "hv/platform.hpp"
-#include "hv/vcpu.hpp"
-#include "mm/shadow.hpp"
+#include "hv/output_ring.hpp"
+#include "hv/shadow_flusher.hpp"
 
 namespace uc {
 
@@ -26,8 +26,10 @@ class Guest;
 /// All guests, as one of them may concern the others.
 class GuestKeeper {
   public:
-    /// A vCPU may have something to do: an interrupt pends for it, or it was started.
-    virtual void wake(Vcpu& vcpu) = 0;
+    /// Does what a request that was posted to `vcpu` needs for being noticed. Allowed under any lock up to Shadow.
+    virtual void reach(Vcpu& vcpu, const Posted& posted) = 0;
+    /// A guest has ended, or is to be started: somebody has to follow that up.
+    virtual void state_changed() = 0;
     [[nodiscard]] virtual std::span<Guest* const> guests() const = 0;
     /// Does something to a guest as a whole; false where its state does not allow that. Takes effect when the caller's
     /// exit is over.
@@ -39,7 +41,7 @@ class GuestKeeper {
 
 /// What guests have in common: the machine as they may see it.
 struct GuestEnvironment {
-    Platform* platform = nullptr;
+    Platform* platform = nullptr;  ///< some hart, for what any of them may be asked
     HostMemory* memory = nullptr;
     Console* console = nullptr;
     WallClock* wall_clock = nullptr;  ///< null: the machine has none
@@ -58,9 +60,9 @@ struct GuestEnvironment {
 };
 
 /// Why a guest does not run.
-enum class GuestState : u8 {
-    Created,   ///< not started yet
-    Starting,  ///< to be started
+enum class GuestState : u32 {  // a word, because harts have no atomic bytes
+    Created,                   ///< not started yet
+    Starting,                  ///< to be started
     Running,
     Paused,    ///< its vCPUs wait until it is resumed
     Shutdown,  ///< has ended by itself
@@ -71,7 +73,9 @@ enum class GuestState : u8 {
 /// As people read it.
 [[nodiscard]] std::string_view name(GuestState state);
 
-class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
+/// What several harts do at once is told apart by locks: `devices_lock_` covers the devices, `shadow_lock_` the shadow
+/// tables, `guest_lock_` who of the vCPUs runs. The state is a word: who changes it first has changed it.
+class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
   public:
     /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit and that its
     /// device tree can be made: what was created can be started. The guest is Created, not started. `config` and
@@ -81,21 +85,29 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
                                                                  const GuestEnvironment& environment,
                                                                  unsigned number = 0);
 
-    /// Loads the images and starts vCPU 0 as a machine that was just switched on; also how a guest reboots.
+    /// Loads the images and starts vCPU 0 as a machine that was just switched on; also how a guest reboots. No hart has
+    /// a vCPU of it meanwhile, nor uses its tables.
     [[nodiscard]] LoadStatus start();
+    /// From Reboot to Starting.
+    void start_over() { static_cast<void>(change_state(GuestState::Reboot, GuestState::Starting)); }
     /// What a person, or another guest, may do to it; false where its state does not allow that. Starting takes effect
-    /// in the run loop.
+    /// in the run loop. From any hart.
     [[nodiscard]] bool act(GuestAction action);
-    /// Ends the guest because of something it did that no architecture answers; `reason` is printed by the machine.
+    /// Ends the guest, unless it has ended, because of something it did that no architecture answers; `reason` is
+    /// printed by the machine.
     void fail(std::string_view reason);
+    /// It could not be started: as fail(), while it is Starting.
+    void fail_to_start(std::string_view reason);
 
     [[nodiscard]] std::string_view name() const { return config_.name; }
     /// What tells it from the other guests: create()'s `number`.
     [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
-    [[nodiscard]] GuestState state() const { return state_; }
+    [[nodiscard]] GuestState state() const { return state_.load(std::memory_order_seq_cst); }
     /// Whether its vCPUs may run.
-    [[nodiscard]] bool running() const { return state_ == GuestState::Running; }
+    [[nodiscard]] bool running() const { return state() == GuestState::Running; }
+    /// Whether its vCPUs stay as they are, for now at least.
+    [[nodiscard]] bool lasts() const { return running() || state() == GuestState::Paused; }
     /// After a failure: starts it again if its configuration has it so, and not too often already.
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
@@ -107,83 +119,73 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     [[nodiscard]] bool has_asids() const { return shadow_->has_asids(); }
     /// Whether it has something to lose, or is about to.
     [[nodiscard]] bool live() const {
-        return running() || state_ == GuestState::Paused || state_ == GuestState::Starting ||
-               state_ == GuestState::Reboot;
+        const GuestState now = state();
+        return now == GuestState::Running || now == GuestState::Paused || now == GuestState::Starting ||
+               now == GuestState::Reboot;
     }
     [[nodiscard]] std::string_view fail_reason() const { return fail_reason_.view(); }
     [[nodiscard]] std::span<Vcpu> vcpus() { return vcpus_; }
     [[nodiscard]] const Features& features() const { return features_; }
-    [[nodiscard]] Platform& platform() { return *environment_.platform; }
+    /// Through ShadowAccess, but for what needs no lock.
     [[nodiscard]] Shadow& shadow() { return *shadow_; }
+    [[nodiscard]] SpinLock& shadow_lock() { return shadow_lock_; }
     [[nodiscard]] GuestRam& ram() { return ram_; }
     [[nodiscard]] const Bus& bus() const { return bus_; }
 
-    /// Brings STIP of `vcpu` up to date and asks the host for the next timer interrupt it needs.
+    /// Brings STIP of `vcpu` up to date and asks its hart for the next timer interrupt it needs.
     void update_timer(Vcpu& vcpu);
-    /// Lets time-driven devices act and asks the host for the next timer interrupt they need. To be called at each
-    /// timer interrupt and after each device access.
-    void poll_devices();
+    /// Lets time-driven devices act and asks the calling hart, `here`, for the next timer interrupt they need. To be
+    /// called at each timer interrupt of any hart.
+    void poll_devices(Platform& here);
     /// The guest's own translation of `gva`, with every effect it has on accessed and dirty bits.
-    [[nodiscard]] std::expected<Gpa, Cause> translate(const Vcpu& vcpu, Gva gva, Access access);
+    [[nodiscard]] std::expected<Gpa, Cause> translate(Vcpu& vcpu, Gva gva, Access access);
     /// The instruction at pc as one word, its upper half zero when the first is a compressed one; or what fetching it
     /// raises.
-    [[nodiscard]] std::expected<u32, Exception> fetch(const Vcpu& vcpu);
+    [[nodiscard]] std::expected<u32, Exception> fetch(Vcpu& vcpu);
+    /// Executes the load or store `insn` of `vcpu`, which leads to `gpa`, where no memory is.
+    [[nodiscard]] Outcome access_device(Vcpu& vcpu, const MemoryInsn& insn, Gpa gpa, Gva gva);
 
     /// Serves the ecall that `vcpu` executed in its S-mode.
     [[nodiscard]] Outcome serve_sbi(Vcpu& vcpu);
+    /// Does what others have asked of `vcpu`, which is Outside or Asleep, on the hart that runs it.
+    void serve_requests(Vcpu& vcpu, Requests requests);
+    /// Lets a vCPU begin that is StartPending.
+    void begin(Vcpu& vcpu);
+    /// Passes on what a request that was posted to `vcpu` asks for.
+    void reach(Vcpu& vcpu, const Posted& posted) {
+        if (environment_.keeper != nullptr) environment_.keeper->reach(vcpu, posted);
+    }
 
     // ConsoleClient
-    bool type(u8 byte) override { return uart_.receive(byte); }
-    /// Passes on what the guest's UART still holds; true when nothing is left.
-    [[nodiscard]] bool drain_output() { return uart_.drain(); }
-    void resume_output() override { uart_.drain(); }
+    bool type(u8 byte) override;
+    void resume_output() override;
+    /// Whether output waits for the console.
+    [[nodiscard]] bool has_output() const { return !output_.empty(); }
+    /// Whether nothing that the guest has printed waits for the console, after it was looked after once more.
+    [[nodiscard]] bool drain_output();
 
   private:
     Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
           HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
 
-    [[nodiscard]] ShadowOptions shadow_options() const;
+    [[nodiscard]] ShadowOptions shadow_options();
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
     void reset_vcpus();
-    void wake(Vcpu& vcpu) {
-        if (environment_.keeper != nullptr) environment_.keeper->wake(vcpu);
-    }
+    [[nodiscard]] bool change_state(GuestState from, GuestState to);
+    [[nodiscard]] bool change_live_state(GuestState to);
+    void poll_clock(Platform& here);
+    [[nodiscard]] std::optional<u8> take_received();
 
-    // SbiBackend
-    u64 vcpu_count() override { return vcpus_.size(); }
-    u64 mvendorid() override { return environment_.mvendorid; }
-    u64 marchid() override { return environment_.marchid; }
-    u64 mimpid() override { return environment_.mimpid; }
-    void set_timer(unsigned vcpu, u64 deadline) override;
-    void send_ipi(unsigned vcpu) override;
-    void remote_fence_i(unsigned vcpu) override;
-    void remote_sfence(unsigned vcpu, const SfenceRange& range) override;
-    sbi::Error hart_start(unsigned vcpu, Gpa pc, u64 opaque) override;
-    void hart_stop(unsigned vcpu) override;
-    sbi::hsm::State hart_state(unsigned vcpu) override { return vcpus_[vcpu].state; }
-    void hart_suspend(unsigned vcpu, bool retentive) override;
-    void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) override;
-    bool is_manager() override { return config_.manager && environment_.keeper != nullptr; }
-    u64 guest_count() override { return environment_.keeper->guests().size(); }
-    std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) override;
-    bool guest_act(u64 guest, sbi::undercroft::Action action) override;
-    usize console_write(std::span<const u8> bytes) override;
-    usize console_read(std::span<u8> bytes) override;
-    bool is_guest_memory(Gpa address, u64 size) override { return ram_.contains(address, size); }
-    void read_guest(Gpa address, std::span<u8> bytes) override;
-    void write_guest(Gpa address, std::span<const u8> bytes) override;
-    std::expected<u64, Exception> read_virtual(Gva address) override;
-
-    // Devices
+    // Devices, under their lock
     void set_seip(unsigned vcpu, bool level) override;
-    bool write(u8 byte) override { return environment_.console->put(*this, byte); }
+    bool write(u8 byte) override { return output_.push(byte); }
     void request_reset(ResetRequest request) override;
 
     const GuestConfig& config_;
     const GuestEnvironment& environment_;
     unsigned number_;
     Features features_;
-    GuestState state_ = GuestState::Created;
+    std::atomic<GuestState> state_ = GuestState::Created;
     Text<200> fail_reason_;
     GuestRam ram_;
     HostRange pool_range_;
@@ -191,17 +193,24 @@ class Guest final : public SbiBackend, public ExternalLine, public ConsolePort, 
     u16 asid_first_, asid_last_;  ///< host ASIDs
     std::span<std::byte> metadata_;
     std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
+    SpinLock guest_lock_{LockRank::Guest};
+    SpinLock devices_lock_{LockRank::Devices};
+    SpinLock shadow_lock_{LockRank::Shadow};
     std::optional<Shadow> shadow_;
     std::span<Vcpu> vcpus_;
+    ShadowFlusher flusher_;
+    OutputRing output_;
     Plic plic_;
     Uart16550 uart_;
     Syscon syscon_;
     std::optional<GoldfishRtc> rtc_;
     Bus bus_;
-    bool ended_ = false;
-    u32 restarts_ = 0;        ///< after failures
-    Vcpu* caller_ = nullptr;  ///< whose SBI call is being served
+    std::atomic<bool> ended_ = false;
+    u32 restarts_ = 0;  ///< after failures
     u64 starts_ = 0;
+
+    friend class GuestSbi;
+    friend class ShadowAccess;
 };
 
 }  // namespace uc

@@ -22,16 +22,12 @@ std::optional<SatpMode> parse_satp_mode(std::string_view name) {
     return std::nullopt;
 }
 
-LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode, u64 boot_hart) {
+LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode) {
     const auto stopped = [](const GuestConfig& guest) { return guest.stopped; };
     if (std::all_of(config.guests.begin(), config.guests.end(), stopped)) {
         return load_error("guest ", config.guests[0].name, ": undercroft,stopped: no other guest would run");
     }
     for (const GuestConfig& guest : config.guests) {
-        if (!guest.harts.empty() && !guest.harts.contains(boot_hart)) {
-            return load_error("guest ", guest.name, ": undercroft,harts: this version runs guests on hart ", boot_hart,
-                              " alone");
-        }
         if (guest.mmu && *guest.mmu > host_mode) {
             return load_error("guest ", guest.name, ": undercroft,mmu: larger than the machine's translation mode");
         }
@@ -47,6 +43,15 @@ LoadStatus check_harts(const MachineConfig& config, const HostMachine& machine) 
             return load_error("guest ", guest.name, ": undercroft,harts: hart ", id,
                               hart == nullptr ? " does not exist" : " cannot run guests");
         }
+    }
+    const auto pinned = [&](const HostHart& hart) {
+        return !hart.usable || std::any_of(config.guests.begin(), config.guests.end(),
+                                           [&](const GuestConfig& guest) { return guest.harts.contains(hart.id); });
+    };
+    if (!std::all_of(machine.harts.begin(), machine.harts.end(), pinned)) return {};
+    for (const GuestConfig& guest : config.guests) {
+        if (!guest.harts.empty()) continue;
+        return load_error("guest ", guest.name, ": undercroft,harts: guests are pinned to all harts, and none is left");
     }
     return {};
 }

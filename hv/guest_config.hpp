@@ -53,11 +53,11 @@ struct MachineConfig {
 /// "sv39", "sv48" or "sv57"; nullopt for anything else.
 [[nodiscard]] std::optional<SatpMode> parse_satp_mode(std::string_view name);
 
-/// Errors when no guest would run, or one asks for a translation mode larger than `host_mode`, or for harts of which
-/// none is `boot_hart`: so far no other runs guests.
-[[nodiscard]] LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode, u64 boot_hart);
+/// Errors when no guest would run, or one asks for a translation mode larger than `host_mode`.
+[[nodiscard]] LoadStatus check_supported(const MachineConfig& config, SatpMode host_mode);
 
-/// Errors when a guest asks for what the machine lacks: a hart that does not exist or cannot run guests.
+/// Errors when a guest asks for what the machine lacks: a hart that does not exist or cannot run guests, or any hart
+/// at all where others are pinned to all of them.
 [[nodiscard]] LoadStatus check_harts(const MachineConfig& config, const HostMachine& machine);
 
 }  // namespace uc

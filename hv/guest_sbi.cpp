@@ -2,90 +2,150 @@
 // What a guest's SBI calls and devices ask of it.
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 #include "emul/trap.hpp"
-#include "hv/guest.hpp"
+#include "hv/guest_sbi.hpp"
 
 namespace uc {
 
+static_assert(kMaxVcpus <= 64);
+
 Outcome Guest::serve_sbi(Vcpu& vcpu) {
-    caller_ = &vcpu;
-    return sbi_call(vcpu.hart(), vcpu.id, *this);
+    GuestSbi backend(vcpu);
+    return sbi_call(vcpu.hart(), vcpu.id, backend);
 }
 
-void Guest::set_timer(unsigned vcpu, u64 deadline) {
-    vcpus_[vcpu].hart().stimecmp = deadline;
-    update_timer(vcpus_[vcpu]);
+void Guest::serve_requests(Vcpu& vcpu, Requests requests) {
+    if (requests.has(Request::Interrupt)) vcpu.hart().sip.set(Sip::SSIP, 1);
+    if (requests.has(Request::LineRose) || requests.has(Request::LineFell)) {
+        const u64 sei = irq_bit(Irq::SEI);
+        vcpu.lines = vcpu.mailbox.line() ? vcpu.lines | sei : vcpu.lines & ~sei;
+    }
+    if (requests.has(Request::Fence)) {
+        vcpu.platform->flush(TlbFlush::all());
+        vcpu.translation_stale = true;  // the ASID of its root may have been given to another
+    }
+    if (requests.has(Request::FenceI)) vcpu.platform->fence_i();
+    if (requests.has(Request::Kick)) {
+        begin(vcpu);
+        if (running()) poll_devices(*vcpu.platform);  // nobody did while it was paused
+    }
 }
 
-void Guest::send_ipi(unsigned vcpu) {
-    Vcpu& v = vcpus_[vcpu];
-    if (v.state != sbi::hsm::Started) return;
-    v.hart().sip.set(Sip::SSIP, 1);
-    wake(v);
+void Guest::begin(Vcpu& vcpu) {
+    const LockGuard guard(guest_lock_);
+    if (vcpu.state != sbi::hsm::StartPending) return;
+    enter_supervisor(vcpu.hart(), vcpu.id, vcpu.start.opaque);
+    vcpu.hart().pc = vcpu.start.pc;
+    vcpu.waiting = false;
+    vcpu.translation_stale = true;
+    vcpu.state = sbi::hsm::Started;
 }
 
-void Guest::remote_fence_i(unsigned) { platform().fence_i(); }
+GuestSbi::~GuestSbi() {
+    for (u64 left = fences_i_; left != 0; left &= left - 1) {
+        const auto vcpu = static_cast<unsigned>(std::countr_zero(left));
+        guest_.vcpus_[vcpu].mailbox.await(tickets_[vcpu], [] {});
+    }
+}
 
-void Guest::remote_sfence(unsigned, const SfenceRange& range) {
+void GuestSbi::set_timer(unsigned vcpu, u64 deadline) {
+    Vcpu& v = guest_.vcpus_[vcpu];
+    v.hart().stimecmp = deadline;
+    guest_.update_timer(v);
+}
+
+void GuestSbi::send_ipi(unsigned vcpu) {
+    Vcpu& v = guest_.vcpus_[vcpu];
+    if (&v == &caller_) {
+        v.hart().sip.set(Sip::SSIP, 1);
+    } else if (is_on(v)) {
+        guest_.reach(v, v.mailbox.post(Request::Interrupt));
+    }
+}
+
+// All are told at first, and waited for when the call ends. The caller must not keep others waiting meanwhile.
+void GuestSbi::remote_fence_i(unsigned vcpu) {
+    Vcpu& v = guest_.vcpus_[vcpu];
+    if (&v == &caller_) return v.platform->fence_i();
+    if (!is_on(v)) return;
+    caller_.mailbox.leave();
+    const Posted posted = v.mailbox.post(Request::FenceI);
+    guest_.reach(v, posted);
+    tickets_[vcpu] = posted.ticket;
+    fences_i_ |= u64{1} << vcpu;
+}
+
+// The tables are shared by all vCPUs: what was fenced once, and reached all harts, is fenced for everyone.
+void GuestSbi::remote_sfence(unsigned /*vcpu*/, const SfenceRange& range) {
+    if (std::exchange(fenced_, true)) return;
     // Beyond some pages, comparing every table that changed is cheaper than walking to each page.
     constexpr u64 kMostPages = 64;
-    if (range.size > kMostPages * kPageSize) {
-        platform().flush(shadow_->fence(std::nullopt, range.asid));
-        return;
-    }
+    ShadowAccess shadow(caller_);
+    if (range.size > kMostPages * kPageSize) return shadow.discharge(shadow->fence(std::nullopt, range.asid));
     TlbFlush flush;
     // Counted, not compared: the range may end with the address space.
     const u64 pages = align_up(range.start.page_offset() + range.size, kPageSize) / kPageSize;
     for (u64 n = 0; n < pages; ++n) {
-        flush.merge(shadow_->fence(range.start.page() + n * kPageSize, range.asid));
+        flush.merge(shadow->fence(range.start.page() + n * kPageSize, range.asid));
     }
-    platform().flush(flush);
+    shadow.discharge(flush);
 }
 
-sbi::Error Guest::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
-    Vcpu& v = vcpus_[vcpu];
-    if (v.state != sbi::hsm::Stopped) return sbi::Error::AlreadyAvailable;
-    enter_supervisor(v.hart(), vcpu, opaque);
-    v.hart().pc = pc.raw;
-    v.translation_stale = true;
-    v.state = sbi::hsm::Started;
-    wake(v);
+sbi::Error GuestSbi::hart_start(unsigned vcpu, Gpa pc, u64 opaque) {
+    Vcpu& v = guest_.vcpus_[vcpu];
+    caller_.mailbox.leave();
+    {
+        const LockGuard guard(guest_.guest_lock_);
+        if (v.state != sbi::hsm::Stopped) return sbi::Error::AlreadyAvailable;
+        v.start = {pc.raw, opaque};
+        v.state = sbi::hsm::StartPending;
+    }
+    guest_.reach(v, v.mailbox.post(Request::Kick));
     return sbi::Error::Success;
 }
 
-void Guest::hart_stop(unsigned vcpu) {
-    vcpus_[vcpu].state = sbi::hsm::Stopped;
+void GuestSbi::hart_stop(unsigned /*vcpu*/) {
+    caller_.mailbox.leave();
+    const LockGuard guard(guest_.guest_lock_);
+    caller_.state = sbi::hsm::Stopped;
     const auto stopped = [](const Vcpu& v) { return v.state == sbi::hsm::Stopped; };
-    if (std::all_of(vcpus_.begin(), vcpus_.end(), stopped)) fail("its last hart has stopped");
+    if (std::all_of(guest_.vcpus_.begin(), guest_.vcpus_.end(), stopped)) guest_.fail("its last hart has stopped");
 }
 
-void Guest::hart_suspend(unsigned vcpu, bool retentive) {
-    vcpus_[vcpu].waiting = true;
-    if (!retentive) vcpus_[vcpu].translation_stale = true;
+void GuestSbi::hart_suspend(unsigned /*vcpu*/, bool retentive) {
+    caller_.waiting = true;
+    caller_.state = sbi::hsm::Suspended;
+    if (!retentive) caller_.translation_stale = true;
 }
 
-void Guest::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {
+void GuestSbi::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {
     if (type != sbi::srst::Shutdown) {
-        state_ = GuestState::Reboot;
+        static_cast<void>(guest_.change_state(GuestState::Running, GuestState::Reboot));
     } else if (reason == sbi::srst::SystemFailure) {
-        fail("the guest reported a system failure");
+        guest_.fail("the guest reported a system failure");
     } else {
-        state_ = GuestState::Shutdown;
+        static_cast<void>(guest_.change_state(GuestState::Running, GuestState::Shutdown));
     }
 }
 
 void Guest::request_reset(ResetRequest request) {
     switch (request.kind) {
-        case ResetRequest::Kind::Poweroff: state_ = GuestState::Shutdown; break;
-        case ResetRequest::Kind::Reboot: state_ = GuestState::Reboot; break;
+        case ResetRequest::Kind::Poweroff:
+            static_cast<void>(change_state(GuestState::Running, GuestState::Shutdown));
+            break;
+        case ResetRequest::Kind::Reboot:
+            static_cast<void>(change_state(GuestState::Running, GuestState::Reboot));
+            break;
         case ResetRequest::Kind::Fail: fail("the guest reported a failure to its test device"); break;
     }
 }
 
-std::optional<sbi::undercroft::GuestRecord> Guest::guest_record(u64 number) {
+std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
     using namespace sbi::undercroft;
-    const auto guests = environment_.keeper->guests();
+    const auto guests = guest_.environment_.keeper->guests();
     if (number >= guests.size()) return std::nullopt;
     Guest& guest = *guests[number];
     GuestRecord record;
@@ -103,62 +163,63 @@ std::optional<sbi::undercroft::GuestRecord> Guest::guest_record(u64 number) {
     record.vcpus = static_cast<u32>(guest.vcpus().size());
     record.memory = guest.ram().size();
     for (const Vcpu& vcpu : guest.vcpus()) record.exits += vcpu.stats.exits();
-    record.is_caller = &guest == this ? 1 : 0;
+    record.is_caller = &guest == &guest_ ? 1 : 0;
     return record;
 }
 
-bool Guest::guest_act(u64 guest, sbi::undercroft::Action action) {
+bool GuestSbi::guest_act(u64 guest, sbi::undercroft::Action action) {
     static_assert(static_cast<u64>(GuestAction::Reset) == sbi::undercroft::Reset &&
                   static_cast<u64>(GuestAction::Start) == sbi::undercroft::Start);
-    return environment_.keeper->act(*environment_.keeper->guests()[guest], static_cast<GuestAction>(action));
+    return guest_.environment_.keeper->act(*guest_.environment_.keeper->guests()[guest],
+                                           static_cast<GuestAction>(action));
 }
 
-usize Guest::console_write(std::span<const u8> bytes) {
-    if (!uart_.drain()) return 0;  // not before what the serial port still holds
+usize GuestSbi::console_write(std::span<const u8> bytes) {
+    caller_.mailbox.leave();
+    const LockGuard guard(guest_.devices_lock_);
+    if (!guest_.uart_.drain()) return 0;  // not before what the serial port still holds
     usize taken = 0;
-    while (taken < bytes.size() && environment_.console->put(*this, bytes[taken])) ++taken;
+    while (taken < bytes.size() && guest_.output_.push(bytes[taken])) ++taken;
     return taken;
 }
 
-usize Guest::console_read(std::span<u8> bytes) {
+usize GuestSbi::console_read(std::span<u8> bytes) {
+    caller_.mailbox.leave();
+    Console& console = *guest_.environment_.console;
     usize given = 0;
+    const Console::Guard guard(console);
     while (given < bytes.size()) {
         // On a bare machine firmware reads the same receiver, so what waits there comes first.
-        auto byte = uart_.take();
-        if (!byte) byte = environment_.console->get(*this);
+        auto byte = guest_.take_received();
+        if (!byte) byte = console.get(guest_);
         if (!byte) break;
         bytes[given++] = *byte;
     }
     return given;
 }
 
-void Guest::read_guest(Gpa address, std::span<u8> bytes) {
-    static_cast<void>(ram_.read(address, std::as_writable_bytes(bytes)));
+void GuestSbi::read_guest(Gpa address, std::span<u8> bytes) {
+    static_cast<void>(guest_.ram_.read(address, std::as_writable_bytes(bytes)));
 }
 
-void Guest::write_guest(Gpa address, std::span<const u8> bytes) {
-    static_cast<void>(ram_.write(address, std::as_bytes(bytes)));
-    platform().flush(shadow_->memory_written(address, bytes.size()));
+void GuestSbi::write_guest(Gpa address, std::span<const u8> bytes) {
+    ShadowAccess shadow(caller_);
+    static_cast<void>(guest_.ram_.write(address, std::as_bytes(bytes)));
+    shadow.discharge(shadow->memory_written(address, bytes.size()));
 }
 
-std::expected<u64, Exception> Guest::read_virtual(Gva address) {
+std::expected<u64, Exception> GuestSbi::read_virtual(Gva address) {
     // Two loads where the doubleword crosses a page: each half may fault on its own.
     u64 value = 0;
     for (unsigned i = 0; i < 8; ++i) {
         const Gva at = address + i;
-        const auto gpa = translate(*caller_, at, Access::Load);
+        const auto gpa = guest_.translate(caller_, at, Access::Load);
         if (!gpa) return std::unexpected(Exception{gpa.error(), at.raw});
-        const auto byte = ram_.load<u8>(*gpa);
+        const auto byte = guest_.ram_.load<u8>(*gpa);
         if (!byte) return std::unexpected(Exception{Cause::LoadAccess, at.raw});
         value |= static_cast<u64>(*byte) << (8 * i);
     }
     return value;
-}
-
-void Guest::set_seip(unsigned vcpu, bool level) {
-    u64& lines = vcpus_[vcpu].lines;
-    lines = level ? lines | irq_bit(Irq::SEI) : lines & ~irq_bit(Irq::SEI);
-    if (level) wake(vcpus_[vcpu]);
 }
 
 }  // namespace uc

@@ -206,6 +206,15 @@ IsaSet::Line IsaSet::riscv_isa_extensions() const {
     return line;
 }
 
+void IsaSet::intersect(const IsaSet& other) {
+    for (usize i = 0; i < stated_.size(); ++i) {
+        // An extension may be named for the one and part of `i` for the other.
+        const u64 both = (stated_[i] | implied_[i]) & (other.stated_[i] | other.implied_[i]);
+        stated_[i] &= both;
+        implied_[i] &= both;
+    }
+}
+
 IsaSet parse_riscv_isa(std::string_view text) {
     IsaSet set;
     if (!text.starts_with("rv64")) return set;

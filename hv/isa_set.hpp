@@ -18,6 +18,8 @@ class IsaSet {
     [[nodiscard]] bool has(std::string_view extension) const;
     /// Adds an extension by its lower-case name. False when it is unknown.
     bool add(std::string_view extension) { return add_to(stated_, extension); }
+    /// Leaves what `other` has too.
+    void intersect(const IsaSet& other);
 
     using Line = Text<896>;
     /// "rv64imac_zicsr...", in canonical order (ISA manual, "ISA Extension Naming Conventions").

@@ -1,11 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include "hv/log.hpp"
 
+#include <array>
+
 namespace uc {
 
 constinit Log the_log;
 
 namespace {
+
+// Collects a line, which reaches the sink in one piece: other harts write there, too.
+class LineSink final : public TextSink {
+  public:
+    explicit LineSink(TextSink& sink) : sink_(sink) {}
+    ~LineSink() { flush(); }
+    LineSink(const LineSink&) = delete;
+    LineSink& operator=(const LineSink&) = delete;
+
+    void write(std::string_view text) override {
+        for (const char c : text) {
+            if (size_ == buffer_.size()) flush();
+            buffer_[size_++] = c;
+        }
+    }
+
+  private:
+    void flush() {
+        sink_.write({buffer_.data(), size_});
+        size_ = 0;
+    }
+
+    TextSink& sink_;
+    std::array<char, 1024> buffer_;  // longer lines come in pieces
+    usize size_ = 0;
+};
 
 void append_number(TextSink& sink, u64 value, unsigned base) {
     char digits[20];
@@ -49,11 +77,12 @@ void format_to(TextSink& sink, std::string_view format, std::span<const LogArg> 
 
 void Log::line(LogLevel level, std::string_view format, std::span<const LogArg> args) {
     if (!enabled(level)) return;
-    sink_->write("[uc] ");
-    if (level == LogLevel::Error) sink_->write("error: ");
-    if (level == LogLevel::Warn) sink_->write("warning: ");
-    format_to(*sink_, format, args);
-    sink_->write("\n");
+    LineSink line(*sink_);
+    line.write("[uc] ");
+    if (level == LogLevel::Error) line.write("error: ");
+    if (level == LogLevel::Warn) line.write("warning: ");
+    format_to(line, format, args);
+    line.write("\n");
 }
 
 }  // namespace uc

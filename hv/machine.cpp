@@ -2,125 +2,37 @@
 #include "hv/machine.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "hv/exit_text.hpp"
 #include "hv/log.hpp"
 #include "hv/monitor.hpp"
-#include "hv/trap_handler.hpp"
 
 namespace uc {
-
-namespace {
-
-constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
-constexpr u64 kNsPerSecond = 1'000'000'000;
-
-void deliver_interrupt(Vcpu& vcpu) {
-    if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
-}
-
-// A vCPU in wfi goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
-// (Privileged 1.12, 3.3.3).
-void wake_if_pending(Vcpu& vcpu) {
-    if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.waiting = false;
-}
-
-bool may_run(const Vcpu& vcpu) { return vcpu.runnable() && vcpu.guest->running(); }
-
-}  // namespace
-
-// Chooses the shadow root again, because what it depends on has changed, or the hart has another's.
-void Machine::change_translation(Vcpu& vcpu) {
-    auto activation = vcpu.guest->shadow().activate(vcpu.id, vcpu.view());
-    // Without ASIDs the translations of the vCPU that was here look like this one's.
-    if (last_ != &vcpu && !vcpu.guest->has_asids()) activation.flush.merge(TlbFlush::all());
-    vcpu.host_satp = activation.host_satp;
-    platform_.use_translation(activation.host_satp);
-    platform_.flush(activation.flush);
-    vcpu.translation_key = translation_key(vcpu.hart());
-    vcpu.translation_stale = false;
-    last_ = &vcpu;
-}
-
-// Into the guest, until it cannot just go on.
-void Machine::run_vcpu(Vcpu& vcpu) {
-    if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
-    if (last_ != &vcpu || translation_changed(vcpu)) change_translation(vcpu);
-    trace_.enter(vcpu, platform_);
-    platform_.run(vcpu.frame);
-    // The guest may just have read a byte, and made room for the next.
-    if (vcpu.last_exit == ExitReason::Mmio) console_.offer_input();
-    if (is_interrupt(vcpu.last_exit)) serve_interrupts();
-}
-
-// A vCPU that cannot run gives the hart away; false when it was woken meanwhile, and has to look again.
-bool Machine::sleep_vcpu(Vcpu& vcpu) {
-    const bool timer = vcpu.guest->running() && vcpu.waiting && vcpu.hart().sie.get(Sie::STIE) != 0;
-    return scheduler_.block(vcpu.entity, now(), timer ? vcpu.hart().stimecmp : Scheduler::kNever);
-}
-
-// One vCPU, until it sleeps, its slice is over, or somebody else must be looked after.
-void Machine::run_slice(Vcpu& vcpu, u64 until) {
-    current_ = &vcpu;
-    until_ = until;
-    arm_timer();
-    for (;;) {
-        wake_if_pending(vcpu);
-        if (may_run(vcpu)) {
-            run_vcpu(vcpu);
-        } else if (sleep_vcpu(vcpu)) {
-            break;
-        }
-        if (unsettled_ || quit_ || !vcpu.guest->live()) break;
-        // Reading the time may cost a trap to firmware: only the timer can have brought the end of the slice.
-        if (scheduler_.must_switch(kHart, timer_rang_ ? now() : 0)) break;
-        timer_rang_ = false;
-    }
-    current_ = nullptr;
-    trace_.leave(platform_);
-}
-
-void Machine::serve_interrupts() {
-    const u64 served = platform_.take_interrupts();
-    if ((served & irq_bit(Irq::STI)) != 0) {
-        timer_rang_ = true;
-        if (now() >= until_) until_ = Scheduler::kNever;  // it has served its purpose: the scheduler is asked next
-        for (Guest* guest : guests_) {
-            if (guest->running()) guest->poll_devices();
-        }
-        arm_timer();
-    }
-    if ((served & irq_bit(Irq::SEI)) != 0 || console_.needs_polling()) console_.service();
-    if (monitor_ != nullptr && monitor_->watching()) watch();
-}
-
-// Shows what is watched again, and sees to the next time.
-void Machine::watch() {
-    const u64 hz = platform_.timebase_hz(), time = platform_.time();
-    monitor_->tick(time / hz * kNsPerSecond + time % hz * kNsPerSecond / hz);
-    platform_.set_timer(platform_.time() + hz);  // not from `time`: showing it may have taken that long
-}
-
-void Machine::arm_timer() {
-    platform_.set_timer(until_);
-    if (console_.needs_polling()) {
-        platform_.set_timer(platform_.time() + platform_.timebase_hz() / kPollsPerSecond);
-    }
-    if (current_ != nullptr) current_->guest->update_timer(*current_);
-}
 
 bool Machine::anyone_live() const {
     return std::any_of(guests_.begin(), guests_.end(), [](const Guest* guest) { return guest->live(); });
 }
 
-void Machine::add(Guest& guest) {
-    static_cast<void>(guests_.push(&guest));
+// The harts that a guest is pinned to, as the scheduler numbers them.
+HartMask Machine::affinity(const GuestConfig& config) const {
+    HartMask mask = 0;
+    for (const Runner* runner : runners_) {
+        if (config.harts.contains(runner->hart_id())) mask |= hart_bit(runner->number());
+    }
+    return mask;
+}
+
+bool Machine::add(Guest& guest) {
+    if (affinity(guest.config()) == 0 && !guest.config().harts.empty()) return false;
+    if (!guests_.push(&guest)) return false;
     console_.add(guest, guest.name());
+    return true;
 }
 
 bool Machine::start_trace(HostMemory& memory, const ExitClock& clock) {
-    if (!history_.start(memory, 1, clock, platform_.timebase_hz())) return false;
-    history_.add(hart_id_, trace_);
+    if (!history_.start(memory, runners_.size(), clock, platform_.timebase_hz())) return false;
+    for (Runner* runner : runners_) history_.add(runner->hart_id(), runner->trace());
     return true;
 }
 
@@ -129,34 +41,90 @@ void Machine::set_monitor(Monitor& monitor) {
     console_.set_prompt(&monitor);
 }
 
-bool Machine::act(Guest& guest, GuestAction action) {
-    if (!guest.act(action)) return false;
-    unsettled_ = true;
+bool Machine::start() {
+    // Of those that are equal the scheduler prefers who came last.
+    for (usize g = guests_.size(); g-- > 0;) {
+        const HartMask harts = affinity(guests_[g]->config());
+        for (Vcpu& vcpu : guests_[g]->vcpus()) {
+            if (!scheduler_.add(vcpu.entity, harts, now())) return false;
+        }
+    }
+    // With one guest the terminal is its own; several show their names, until one is given it.
+    if (guests_.size() == 1) console_.attach(guests_[0]);
+    for (Guest* guest : guests_) {
+        if (!guest->config().stopped) static_cast<void>(guest->act(GuestAction::Start));
+    }
     return true;
 }
 
-void Machine::start(Guest& guest) {
-    if (const auto started = guest.start(); !started) guest.fail(started.error().text.view());
-    last_ = nullptr;  // the tables in use are the hypervisor's own, whoever runs next
+void Machine::reach(Vcpu& vcpu, const Posted& posted) {
+    switch (posted.then) {
+        case Posted::Then::Nothing: break;
+        case Posted::Then::Interrupt: runners_[posted.hart]->platform().interrupt(); break;
+        case Posted::Then::Wake: kick(scheduler_.wake(vcpu.entity, now())); break;
+    }
+}
+
+void Machine::kick(HartMask harts) {
+    for (; harts != 0; harts &= harts - 1) {
+        runners_[static_cast<usize>(std::countr_zero(harts))]->platform().interrupt();
+    }
+}
+
+void Machine::quit() {
+    quit_.store(true, std::memory_order_relaxed);
+    state_changed();
+}
+
+std::optional<MachineEnd> Machine::claim_end() {
+    if (end_claimed_.exchange(1, std::memory_order_acq_rel) != 0) return std::nullopt;
+    return end_.load(std::memory_order_relaxed);
+}
+
+void Machine::settle_guests() {
+    // Who finds another at it leaves: that one looks again after it has stopped.
+    while (unsettled_.load(std::memory_order_seq_cst) != 0 && lifecycle_lock_.try_lock()) {
+        while (unsettled_.exchange(0, std::memory_order_seq_cst) != 0) {
+            for (Guest* guest : guests_) settle(*guest);
+        }
+        const bool over = quit_.load(std::memory_order_relaxed) || !anyone_live();
+        if (over && over_.exchange(1, std::memory_order_acq_rel) == 0) kick(scheduler_.harts());
+        lifecycle_lock_.unlock();
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+}
+
+bool Machine::is_in_use(const Guest& guest) const {
+    return std::any_of(runners_.begin(), runners_.end(), [&](const Runner* r) { return r->guest() == &guest; });
 }
 
 // Follows up what happened to a guest: it ended, or is to be started.
 void Machine::settle(Guest& guest) {
-    if (guest.state() == GuestState::Reboot) tell_end(guest, "reboot");
-    // Keys that came meanwhile may have put an end to it.
-    if (guest.state() == GuestState::Reboot || guest.state() == GuestState::Starting) start(guest);
-    if (guest.live() || guest.state() == GuestState::Created || guest.ended()) return;
-    switch (guest.state()) {
+    const GuestState state = guest.state();
+    if (guest.lasts() || state == GuestState::Created || (guest.ended() && !guest.live())) return;
+    if (is_in_use(guest)) return;  // who lets go of it last comes back
+    if (state == GuestState::Reboot) {
+        tell_end(guest, "reboot");
+        // Keys that came meanwhile may have put an end to it.
+        guest.start_over();
+    }
+    if (guest.state() == GuestState::Starting) {
+        if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
+    }
+    if (!guest.live()) follow_end(guest, guest.state());
+}
+
+void Machine::follow_end(Guest& guest, GuestState how) {
+    switch (how) {
         case GuestState::Failed:
             tell_end(guest, "failed: ", guest.fail_reason());
             print_last_exits(guest);
             if (guest.live()) return;  // keys that came meanwhile started it again
             if (guest.restart_after_failure()) {
                 log_always("{}: restarted after its failure", guest.name());
-                unsettled_ = true;
                 return;
             }
-            end_ = MachineEnd::Failure;
+            end_.store(MachineEnd::Failure, std::memory_order_relaxed);
             break;
         case GuestState::Stopped: tell_end(guest, "stopped"); break;
         default: tell_end(guest, "shutdown"); break;
@@ -164,20 +132,16 @@ void Machine::settle(Guest& guest) {
     if (guest.live()) return;
     guest.set_ended();
     // Nobody would see that the others go on.
+    const Console::Guard guard(console_);
     if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
 }
 
-void Machine::settle_guests() {
-    // Whoever types while the end of a guest is told may ask for more.
-    do {
-        unsettled_ = false;
-        for (Guest* guest : guests_) settle(*guest);
-    } while (unsettled_);
-}
-
 void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {
-    while (!guest.drain_output()) console_.service();
-    console_.end_line(guest);
+    while (!guest.drain_output()) console_.terminal_interrupted();
+    {
+        const Console::Guard guard(console_);
+        console_.end_line(guest);
+    }
     if (options_.stats) print_stats(guest);
     log_always("{}: {}{}", guest.name(), how, why);
 }
@@ -186,7 +150,7 @@ void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why)
 void Machine::print_last_exits(const Guest& guest) {
     constexpr usize kShown = 8;
     const auto its_own = [&](const TracedExit& e) { return !e.record.is_mark() && e.record.guest == guest.number(); };
-    const std::span<const TracedExit> exits = history_.collect();
+    const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Failure);
     auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
     if (left == 0) return;
     log_info("{}: the last of its exits:", guest.name());
@@ -212,30 +176,6 @@ void Machine::print_stats(Guest& guest) const {
                guest.shadow().pages_in_use());
     log_always("{}: code copies {} drops {} instructions replaced {}", guest.name(), s.copies, s.copy_drops,
                s.replacements);
-}
-
-MachineEnd Machine::run() {
-    // Of those that are equal the scheduler prefers who came last.
-    for (usize i = guests_.size(); i-- > 0;) {
-        for (Vcpu& vcpu : guests_[i]->vcpus()) static_cast<void>(scheduler_.add(vcpu.entity, 0, now()));
-    }
-    // With one guest the terminal is its own; several show their names, until one is given it.
-    if (guests_.size() == 1) console_.attach(guests_[0]);
-    for (Guest* guest : guests_) {
-        if (!guest->config().stopped) static_cast<void>(guest->act(GuestAction::Start));
-    }
-    for (settle_guests(); anyone_live() && !quit_; settle_guests()) {
-        const Pick pick = scheduler_.pick(kHart, now());
-        if (pick.entity != nullptr) {
-            run_slice(*pick.entity->vcpu(), pick.until);
-            continue;
-        }
-        until_ = pick.until;
-        arm_timer();
-        platform_.wait();
-        serve_interrupts();
-    }
-    return end_;
 }
 
 }  // namespace uc

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The guests of this machine and the loop that runs them.
+// The guests of this machine, and what becomes of them.
 
 #include "hv/exit_history.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/guest.hpp"
 #include "hv/options.hpp"
+#include "hv/runner.hpp"
 #include "hv/scheduler.hpp"
 
 namespace uc {
@@ -15,77 +16,88 @@ class Monitor;
 /// How the machine goes down when its last guest has.
 enum class MachineEnd : u8 { Success, Failure };
 
-/// All guests on one hart, whose vCPUs take turns.
+/// What the harts have in common. Each has a Runner; they meet in the scheduler, and here when a guest begins or ends.
 class Machine final : public GuestKeeper {
   public:
-    Machine(Platform& platform, Console& console, const Options& options)
+    /// `platform` is any of the harts. `harts` is how many runners there will be.
+    Machine(Platform& platform, Console& console, const Options& options, unsigned harts = 1)
         : platform_(platform),
           console_(console),
           options_(options),
-          scheduler_(hart_bit(kHart), platform.timebase_hz() / kSlicesPerSecond) {}
+          scheduler_(harts == kMaxHostHarts ? ~HartMask{0} : hart_bit(harts) - 1,
+                     platform.timebase_hz() / kSlicesPerSecond) {}
 
-    /// Takes over a guest that was created.
-    void add(Guest& guest);
+    // Boot, on one hart.
+    /// Runners are added in the order of their numbers, the first being the one that keeps house: it has the terminal.
+    void add(Runner& runner) { static_cast<void>(runners_.push(&runner)); }
+    /// Takes over a guest that was created. False: none of the harts that it is pinned to is here.
+    [[nodiscard]] bool add(Guest& guest);
     /// What Ctrl-] opens.
     void set_monitor(Monitor& monitor);
-    /// Starts the guests and runs them until the last has ended.
-    [[nodiscard]] MachineEnd run();
+    /// Has the guests started that are not to stay stopped. Then the runners may run. False: pinned guests leave no
+    /// hart for one that floats.
+    [[nodiscard]] bool start();
 
-    /// Takes memory for what is kept of exits, which `clock` times; false where there is not enough.
+    /// Takes memory for what is kept of exits on the runners' harts, which `clock` times; false where there is not
+    /// enough.
     [[nodiscard]] bool start_trace(HostMemory& memory, const ExitClock& clock);
+
+    // Any hart.
     [[nodiscard]] ExitHistory& history() { return history_; }
-
-    // Who looks after guests. From within the run loop.
     [[nodiscard]] std::span<Guest* const> guests() const override { return {guests_.begin(), guests_.size()}; }
+    [[nodiscard]] std::span<Runner* const> runners() const { return {runners_.begin(), runners_.size()}; }
     [[nodiscard]] Console& console() { return console_; }
-    /// The host's number of it.
-    [[nodiscard]] u64 hart_id() const { return hart_id_; }
-    void set_hart_id(u64 id) { hart_id_ = id; }
-    /// The vCPU that has the hart; null: none.
-    [[nodiscard]] const Vcpu* current() const { return current_; }
+    [[nodiscard]] Monitor* monitor() { return monitor_; }
+    [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
+    [[nodiscard]] u64 now() { return platform_.time(); }
+    /// Whether a vCPU may find itself on another hart.
+    [[nodiscard]] bool shares_harts() const { return runners_.size() > 1; }
+    /// The number of the hart that has the terminal.
+    [[nodiscard]] unsigned house_hart() const { return 0; }
+    void reach(Vcpu& vcpu, const Posted& posted) override;
+    /// Interrupts harts.
+    void kick(HartMask harts);
     /// False where the guest's state does not allow `action`.
-    [[nodiscard]] bool act(Guest& guest, GuestAction action) override;
+    [[nodiscard]] bool act(Guest& guest, GuestAction action) override { return guest.act(action); }
+    void state_changed() override { unsettled_.store(1, std::memory_order_seq_cst); }
+    /// Whether some guest's state has to be looked at.
+    [[nodiscard]] bool is_unsettled() const { return unsettled_.load(std::memory_order_relaxed) != 0; }
+    /// Follows up what happened to guests, or leaves it to a hart that is at it already. Outside of any guest's tables.
+    void settle_guests();
     /// Ends all guests and the machine.
-    void quit() { quit_ = true; }
-
-    void wake(Vcpu& vcpu) override { static_cast<void>(scheduler_.wake(vcpu.entity, platform_.time())); }
+    void quit();
+    /// Whether there is nothing more to run.
+    [[nodiscard]] bool is_over() const { return over_.load(std::memory_order_acquire) != 0; }
+    /// Once it is over: whether the caller is the first to ask, and so the one to switch off; as what.
+    [[nodiscard]] std::optional<MachineEnd> claim_end();
 
   private:
-    static constexpr unsigned kHart = 0;
     static constexpr u64 kSlicesPerSecond = 100;
 
-    void run_slice(Vcpu& vcpu, u64 until);
-    void run_vcpu(Vcpu& vcpu);
-    void change_translation(Vcpu& vcpu);
-    [[nodiscard]] bool sleep_vcpu(Vcpu& vcpu);
-    void settle_guests();
+    [[nodiscard]] bool is_in_use(const Guest& guest) const;
     void settle(Guest& guest);
-    void start(Guest& guest);
+    void follow_end(Guest& guest, GuestState how);
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
-    void serve_interrupts();
-    void arm_timer();
-    void watch();
     void print_stats(Guest& guest) const;
     void print_last_exits(const Guest& guest);
+    [[nodiscard]] HartMask affinity(const GuestConfig& config) const;
     [[nodiscard]] bool anyone_live() const;
-    [[nodiscard]] u64 now() { return platform_.time(); }
 
     Platform& platform_;
     Console& console_;
     const Options& options_;
     Scheduler scheduler_;
     ExitHistory history_;
-    ExitTrace trace_;  ///< of the one hart
+    SpinLock lifecycle_lock_{LockRank::Lifecycle};
+    FixedVector<Runner*, kMaxHostHarts> runners_;
     FixedVector<Guest*, kMaxGuests> guests_;
     Monitor* monitor_ = nullptr;
-    u64 hart_id_ = 0;
-    Vcpu* current_ = nullptr;
-    Vcpu* last_ = nullptr;     ///< whose translation the hart has; null: nobody's
-    u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
-    bool timer_rang_ = false;  ///< since the scheduler was asked last
-    bool unsettled_ = false;   ///< some guest's state has to be looked at
-    bool quit_ = false;
-    MachineEnd end_ = MachineEnd::Success;
+    // Words, because harts have no atomic bytes.
+    std::atomic<u32> unsettled_{1};
+    std::atomic<u32> over_{0};
+    std::atomic<u32> end_claimed_{0};
+    std::atomic<bool> quit_{false};
+    std::atomic<MachineEnd> end_ = MachineEnd::Success;
 };
 
 }  // namespace uc

@@ -12,11 +12,17 @@ MonitorGuest MachineView::guest(usize number) {
 MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
     Guest& g = at(guest);
     const Vcpu& v = g.vcpus()[number];
-    std::string_view state = "stopped";
-    if (v.state == sbi::hsm::Started && g.live()) {
-        state = !g.running() ? name(g.state()) : machine_.current() == &v ? "running" : v.waiting ? "waiting" : "ready";
+    bool runs = false;
+    std::optional<u64> hart;
+    for (const Runner* runner : machine_.runners()) {
+        if (runner->current() == &v) runs = true;
+        if (v.platform == &runner->platform()) hart = runner->hart_id();
     }
-    return {state, machine_.hart_id(), v.stats.exits(), v.hart().pc, v.hart().priv};
+    std::string_view state = "stopped";
+    if (v.state != sbi::hsm::Stopped && g.live()) {
+        state = !g.running() ? name(g.state()) : runs ? "running" : v.waiting ? "waiting" : "ready";
+    }
+    return {state, hart, v.stats.exits(), v.hart().pc, v.hart().priv};
 }
 
 std::optional<usize> MachineView::attached() {
@@ -55,6 +61,7 @@ std::expected<GuestHart, MonitorError> MachineView::registers(usize guest, unsig
 
 std::expected<MonitorWalk, MonitorError> MachineView::walk(usize guest, unsigned vcpu, Gva va) {
     Guest& g = at(guest);
+    const LockGuard guard(g.shadow_lock());
     if (!g.has_run()) return std::unexpected(MonitorError("it was never started"));
     const Shadow::View view = g.vcpus()[vcpu].view();
     MonitorWalk walk;

@@ -37,10 +37,7 @@ enum class Request : u8 {
     LineFell,   ///< and has fallen
     FenceI,     ///< instruction fetches must see earlier stores
     Fence,      ///< all its translations are to be forgotten
-    Stop,       ///< it is to stop for good
-    Pause,      ///< it is to stop until it is asked to go on
-    Reset,      ///< its guest starts anew
-    Kick,       ///< something about it has changed: look again
+    Kick,       ///< something about it, or about its guest, has changed: look again
 };
 
 [[nodiscard]] constexpr u32 request_bit(Request r) { return 1u << static_cast<unsigned>(r); }
@@ -92,6 +89,8 @@ class Mailbox {
     /// `hart` runs the vCPU from now on; it is Outside. A hart that it did not run on last may have translations and
     /// instructions of it from long ago, so then fences are due.
     void arrive(unsigned hart);
+    /// As new: Asleep, without requests. While no hart runs the vCPU and none posts.
+    void reset();
     /// Declares the vCPU Inside, unless requests wait: then it is Outside, and they are returned and to be served
     /// before the next try.
     [[nodiscard]] Requests enter();
@@ -103,6 +102,8 @@ class Mailbox {
     /// Declares the vCPU Asleep and returns true; or false, Outside, when a request waits that would wake it. Fences
     /// and a line that falls do not: they wait with it.
     [[nodiscard]] bool sleep();
+    /// Whether it is Inside.
+    [[nodiscard]] bool is_inside() const { return (where_.load(std::memory_order_relaxed) & kDoing) == kInside; }
     /// The external interrupt line: at least as new as the requests that were taken.
     [[nodiscard]] bool line() const { return line_.load(std::memory_order_relaxed) != 0; }
     /// Whether requests wait; a hint, for loops that would rather not go in.
@@ -154,6 +155,13 @@ inline void Mailbox::arrive(unsigned hart) {
     hart_ = static_cast<u8>(hart);
     // Nobody is owed a kick for these: they are taken on the way in.
     requests_.fetch_or(kFences, std::memory_order_relaxed);
+}
+
+inline void Mailbox::reset() {
+    where_.store(kAsleep, std::memory_order_relaxed);
+    requests_.store(0, std::memory_order_relaxed);
+    line_.store(0, std::memory_order_relaxed);
+    hart_ = kNowhere;
 }
 
 inline Requests Mailbox::take() {

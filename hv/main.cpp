@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Boot order: what the machine is, memory, console, guests; then the loop that runs them.
+// Boot order: what the machine is, memory, console, harts, guests; then the loop that runs them.
 
 #include <bit>
 #include <new>
 
 #include "hv/arch/counter_costs.hpp"
+#include "hv/arch/csr_access.hpp"
 #include "hv/arch/hart.hpp"
 #include "hv/arch/host_memory_map.hpp"
 #include "hv/arch/host_uart.hpp"
 #include "hv/arch/power.hpp"
 #include "hv/arch/sbi_call.hpp"
+#include "hv/arch/secondary.hpp"
 #include "hv/arch/window.hpp"
 #include "hv/host_fdt.hpp"
 #include "hv/machine_view.hpp"
@@ -40,8 +42,10 @@ struct Hypervisor {
     HostMachine machine;
     HostMemory memory{0};
     HostMap map;
-    HartAbilities abilities;
-    Hart hart;
+    HartAbilities abilities;  ///< that all harts have
+    IsaSet isa;               ///< likewise
+    Hart hart;                ///< the one that boots
+    FixedVector<SecondaryHart*, kMaxHostHarts - 1> others;
     SbiTerminal sbi_terminal;
     Uart16550Terminal uart_16550;
     SifiveUartTerminal uart_sifive;
@@ -67,7 +71,7 @@ T must(std::expected<T, LoadError>&& result) {
 void use_terminal(Terminal& terminal) {
     hv.console.emplace(terminal);
     power.console = &*hv.console;
-    the_log.set_sink(&*hv.console);
+    the_log.set_sink(&hv.console->log_sink());
 }
 
 Bytes bytes_at(HostRange range) { return {reinterpret_cast<const std::byte*>(physmap(range.base).raw), range.size}; }
@@ -102,9 +106,9 @@ void map_memory() {
 }
 
 void find_devices() {
-    if (hv.machine.test) power.test_device = hv.map.map_device(hv.machine.test->base, hv.machine.test->size);
+    if (hv.machine.test) power.test_device = hv.map.map_apart(hv.machine.test->base, hv.machine.test->size);
     if (hv.machine.rtc) {
-        const Hva at = hv.map.map_device(hv.machine.rtc->base, hv.machine.rtc->size);
+        const Hva at = hv.map.map_apart(hv.machine.rtc->base, hv.machine.rtc->size);
         if (at.raw != 0) hv.rtc.emplace(at);
     }
 }
@@ -114,8 +118,8 @@ void choose_terminal() {
     const auto& wanted = hv.machine.console;
     const HostHart* me = hv.machine.hart(hv.boot_hart);
     if (!wanted || wanted->irq == 0 || !hv.machine.plic || me == nullptr || !me->plic_context) return;
-    const Hva uart = hv.map.map_device(wanted->range.base, wanted->range.size);
-    const Hva plic_base = hv.map.map_device(hv.machine.plic->range.base, hv.machine.plic->range.size);
+    const Hva uart = hv.map.map_apart(wanted->range.base, wanted->range.size);
+    const Hva plic_base = hv.map.map_apart(hv.machine.plic->range.base, hv.machine.plic->range.size);
     if (uart.raw == 0 || plic_base.raw == 0) return;
 
     HostUart* terminal = nullptr;
@@ -129,7 +133,7 @@ void choose_terminal() {
     use_terminal(*terminal);
     PlicContext plic;
     plic.init(plic_base, *me->plic_context, hv.machine.plic->sources);
-    hv.hart.route_terminal(plic, wanted->irq, *terminal);
+    hv.hart.route_terminal(plic, wanted->irq, *hv.console);
     terminal->enable_interrupts();
 }
 
@@ -155,6 +159,7 @@ void log_machine() {
                  hart.id == hv.boot_hart ? " (boot)" : "");
     }
     const HartAbilities& a = hv.abilities;
+    log_info("{} of {} harts run guests", 1 + hv.others.size(), hv.machine.harts.size());
     log_info("mmu: {}, {} ASID bits; timer: {}, {} Hz", mode_name(arch::window.mode), a.asid_bits,
              a.sstc ? "stimecmp" : "SBI", hv.hart.timebase_hz());
     if (!a.exact_stval) log_info("stval does not tell illegal instructions: each is fetched from the guest's memory");
@@ -165,9 +170,53 @@ void log_machine() {
     }
 }
 
+void probe_boot_hart(const Hart::Machine& common) {
+    const HostHart* me = hv.machine.hart(hv.boot_hart);
+    if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
+    hv.abilities = probe_hart(me->isa.has("sstc"));
+    hv.isa = me->isa;
+    hv.hart.init(hv.boot_hart, hv.abilities, common);
+}
+
+// A guest may find itself on any hart: it is given what all of them have.
+void start_other_harts() {
+    HartAbilities& all = hv.abilities;
+    for (HostHart& host : hv.machine.harts) {
+        if (!host.usable || host.id == hv.boot_hart) continue;
+        SecondaryHart* hart = nullptr;
+        if (hv.firmware.hsm && hv.firmware.ipi && hv.others.size() < kMaxHostHarts - 1) {
+            hart = SecondaryHart::start(host, hv.map, hv.memory);
+        }
+        host.usable = hart != nullptr;
+        if (hart == nullptr) continue;
+        static_cast<void>(hv.others.push(hart));
+        hv.isa.intersect(host.isa);
+        const HartAbilities& its = hart->abilities();
+        all.sstc = all.sstc && its.sstc;
+        all.envcfg = all.envcfg && its.envcfg;
+        all.fpu = all.fpu && its.fpu;
+        all.vector = all.vector && its.vector && all.vlenb == its.vlenb;
+        all.exact_stval = all.exact_stval && its.exact_stval;
+        all.asid_bits = std::min(all.asid_bits, its.asid_bits);
+        all.counters &= its.counters;
+    }
+    all.fpu = all.fpu && hv.isa.has("d");
+    all.vector = all.vector && all.vlenb != 0 && hv.isa.has("v");
+}
+
+// The end of a hart: when the machine is over, the first to get here switches it off.
+[[noreturn]] void leave() {
+    if (the_machine != nullptr && the_machine->is_over()) {
+        if (const auto end = the_machine->claim_end()) power_off(*end == MachineEnd::Failure);
+    }
+    csr_write<CsrNo::sie>(0);
+    for (;;) wait_for_interrupt();
+}
+
 // The CPU a guest gets: the host's, less what is not virtualised.
 void describe_guest_cpu() {
     const HostHart& host = *hv.machine.hart(hv.boot_hart);
+    const IsaSet& isa = hv.isa;
     const HartAbilities& a = hv.abilities;
     const SatpMode host_mode = arch::window.mode;
     // One mode less than ours where there is one: then no guest address can name the window.
@@ -179,26 +228,26 @@ void describe_guest_cpu() {
         .fpu = a.fpu,
         .vector = a.vector,
         .sstc = a.sstc,
-        .svinval = host.isa.has("svinval"),
-        .svadu_hw = !host.isa.has("svade"),
-        .svpbmt = host.isa.has("svpbmt"),
-        .svnapot = host.isa.has("svnapot"),
+        .svinval = isa.has("svinval"),
+        .svadu_hw = !isa.has("svade"),
+        .svpbmt = isa.has("svpbmt"),
+        .svnapot = isa.has("svnapot"),
         .envcfg = a.envcfg,
-        .zicbom = a.envcfg && host.isa.has("zicbom"),
-        .zicboz = a.envcfg && host.isa.has("zicboz"),
+        .zicbom = a.envcfg && isa.has("zicbom"),
+        .zicboz = a.envcfg && isa.has("zicboz"),
         .counters = a.counters,
     };
-    hv.environment.isa = guest_isa(host.isa, {
-                                                 .fpu = f.fpu,
-                                                 .vector = f.vector,
-                                                 .sstc = f.sstc,
-                                                 .svinval = f.svinval,
-                                                 .svnapot = f.svnapot,
-                                                 .svpbmt = f.svpbmt,
-                                                 .svadu = f.svadu_hw,
-                                                 .zicbom = f.zicbom,
-                                                 .zicboz = f.zicboz,
-                                             });
+    hv.environment.isa = guest_isa(isa, {
+                                            .fpu = f.fpu,
+                                            .vector = f.vector,
+                                            .sstc = f.sstc,
+                                            .svinval = f.svinval,
+                                            .svnapot = f.svnapot,
+                                            .svpbmt = f.svpbmt,
+                                            .svadu = f.svadu_hw,
+                                            .zicbom = f.zicbom,
+                                            .zicboz = f.zicboz,
+                                        });
     hv.environment.cbom_block_size = host.cbom_block_size;
     hv.environment.cboz_block_size = host.cboz_block_size;
 }
@@ -228,6 +277,7 @@ void start_trace(Machine& machine) {
     const ExitClock clock = choose_exit_clock(mode, costs, hv.hart.timebase_hz());
     if (!machine.start_trace(hv.memory, clock)) return log_warn("too little memory to trace exits");
     hv.hart.use_exit_counter(clock.counter);
+    for (SecondaryHart* hart : hv.others) hart->hart().use_exit_counter(clock.counter);
     log_info("trace: {} exits for each hart, {}", ExitTrace::kRecords, describe(clock, mode, costs).view());
 }
 
@@ -237,12 +287,12 @@ void create_guests(Machine& machine) {
     the_log.set_level(hv.boot.options.loglevel);
     hv.environment.replace = hv.boot.options.replace;
     must(check_harts(hv.boot.config, hv.machine));
-    must(check_supported(hv.boot.config, arch::window.mode, hv.boot_hart));
+    must(check_supported(hv.boot.config, arch::window.mode));
     hv.environment.guests = static_cast<unsigned>(hv.boot.config.guests.size());
     start_trace(machine);
     for (const GuestConfig& config : hv.boot.config.guests) {
         Guest* guest = must(Guest::create(config, hv.environment, static_cast<unsigned>(machine.guests().size())));
-        machine.add(*guest);
+        if (!machine.add(*guest)) panic("a guest was checked, and has no hart");
         log_info("guest {}: {} MiB, {} vCPU{}", guest->name(), config.memory / kMiB, config.vcpus,
                  config.vcpus == 1 ? "" : "s");
     }
@@ -257,28 +307,36 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
     use_terminal(hv.sbi_terminal);
     read_machine(fdt_address);
     map_memory();
-    const HostHart* me = hv.machine.hart(hart_id);
-    if (me == nullptr || !me->usable) die("the device tree does not list the boot hart as usable");
-    hv.abilities = probe_hart(me->isa.has("sstc"));
-    hv.abilities.fpu = hv.abilities.fpu && me->isa.has("d");
-    hv.abilities.vector = hv.abilities.vector && hv.abilities.vlenb != 0 && me->isa.has("v");
-    hv.hart.init(hv.abilities, hv.firmware.time, hv.machine.timebase_hz, hv.map.satp());
+    const Hart::Machine common{hv.firmware.time, hv.machine.timebase_hz, hv.map.satp()};
+    probe_boot_hart(common);
+    start_other_harts();
     find_devices();
     choose_terminal();
     log_machine();
 
     describe_environment();
-    Machine machine(hv.hart, *hv.console, hv.boot.options);
+    Machine machine(hv.hart, *hv.console, hv.boot.options, static_cast<unsigned>(1 + hv.others.size()));
     the_machine = &machine;
-    machine.set_hart_id(hart_id);
     hv.environment.keeper = &machine;
+    Runner runner(machine, hv.hart, 0, hart_id);
+    machine.add(runner);
+    for (SecondaryHart* hart : hv.others) {
+        machine.add(hart->emplace_runner(machine, static_cast<unsigned>(machine.runners().size())));
+    }
     create_guests(machine);
     MachineView view(machine);
     Monitor monitor(view, hv.console->prompt_sink());
     machine.set_monitor(monitor);
+    if (!machine.start()) panic("guests were checked, and one has no hart");
+    for (SecondaryHart* hart : hv.others) hart->release(common);
     hv.hart.start();
-    const MachineEnd end = machine.run();
-    power_off(end == MachineEnd::Failure);
+    runner.run();
+    leave();
+}
+
+extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_secondary_main(SecondaryHart* hart) {
+    hart->main();
+    leave();
 }
 
 }  // namespace uc

@@ -33,7 +33,7 @@ class Monitor final : public ConsolePrompt, public Completer {
     bool execute(std::string_view line);
 
     /// Whether `stats -w` is being shown: then tick() is to be called about once a second, under the console's lock.
-    [[nodiscard]] bool watching() const { return watching_; }
+    [[nodiscard]] bool watching() const { return watching_.load(std::memory_order_relaxed); }
     /// Shows `stats -w` again when it is time, `now_ns` counting from anywhere.
     void tick(u64 now_ns);
 
@@ -104,9 +104,9 @@ class Monitor final : public ConsolePrompt, public Completer {
     LineEditor editor_;
     std::optional<usize> watched_;  ///< the guest of `stats -w`; none: all
     std::optional<u64> watched_at_;
-    bool watching_ = false;
-    bool leave_ = false;       ///< the command leads back to a guest
-    bool quit_asked_ = false;  ///< the last command was a `quit` that asked back
+    std::atomic<bool> watching_{false};  ///< harts glance at it without the lock
+    bool leave_ = false;                 ///< the command leads back to a guest
+    bool quit_asked_ = false;            ///< the last command was a `quit` that asked back
 };
 
 }  // namespace uc

@@ -10,7 +10,8 @@
 
 namespace uc {
 
-/// One host hart. All calls concern the hart that makes them.
+/// One host hart. All calls concern the hart that makes them, and come from the hart that they concern; but for
+/// interrupt() and time().
 class Platform : public Host {
   public:
     /// Makes `host_satp` the translation, for the hypervisor at once and for guests from then on. What is owed for the
@@ -25,10 +26,12 @@ class Platform : public Host {
     void flush(const TlbFlush& owed) {
         if (!owed.empty()) perform(owed);
     }
-    /// Leaves the tables of the guest that ran last for the hypervisor's own: they are about to go away.
+    /// Leaves the tables of the guest that ran last for the hypervisor's own: they may go away.
     virtual void park() = 0;
-    /// What the hart still holds of `frame`, its f and v registers, is of no use any more.
-    virtual void forget(const VcpuFrame& frame) = 0;
+    /// Stores in `frame` what the hart holds of it, its f and v registers, so that another hart may run it.
+    virtual void put_away(VcpuFrame& frame) = 0;
+    /// Interrupts this hart, wherever it is: it finds SSI pending. From any hart.
+    virtual void interrupt() = 0;
     /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
     /// none.
     virtual void set_timer(u64 deadline) = 0;

@@ -66,6 +66,9 @@ class Scheduler {
     /// share the harts it is less, down to a tenth, so that the shares of a second stay equal.
     Scheduler(HartMask harts, u64 slice) : all_(harts), slice_(slice) {}
 
+    /// The harts that it was made for.
+    [[nodiscard]] HartMask harts() const { return all_; }
+
     // Each of these takes the moment `now` (ticks of the machine's time). What returns a HartMask names harts to be
     // sent an IPI; the caller's own may be among them.
 

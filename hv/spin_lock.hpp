@@ -11,14 +11,13 @@ namespace uc {
 /// The lock order of the hypervisor: who holds a lock takes only locks further down this list, so that no two harts can
 /// wait for each other. There may be many locks of a rank (one per guest); a hart holds at most one of them.
 enum class LockRank : u8 {
-    Lifecycle,  ///< which guests exist, and what is being done to them
-    Guest,      ///< what a guest's vCPUs change about each other: HSM states, a reset that is due
+    Lifecycle,  ///< which guests exist, and what becomes of them
+    Console,    ///< the terminal and the monitor: keys go to devices and commands to guests from under it
+    Guest,      ///< what a guest's vCPUs change about each other: HSM states
     Devices,    ///< a guest's devices: they write its memory and raise its lines
     Shadow,     ///< a guest's shadow tables
     Scheduler,  ///< who runs where: waking a vCPU is allowed from under all of the above
     Memory,     ///< the machine's free memory
-    Log,        ///< lines of the log are written from anywhere
-    Console,    ///< the terminal: its keys are handed to devices only after it was released
 };
 
 /// What one hart holds. Touched by that hart only.
@@ -78,6 +77,8 @@ class SpinLock {
         if constexpr (kCheckLocks) note_unlock(rank_);
         taken_.store(0, std::memory_order_release);
     }
+    /// Opens it, whoever holds it: for one that is about to end the machine and has to be heard.
+    void break_open() { taken_.store(0, std::memory_order_release); }
     [[nodiscard]] LockRank rank() const { return rank_; }
 
   private:

@@ -39,6 +39,16 @@ class ByteRing {
     unsigned tail_ = 0;
 };
 
+/// Who serves a terminal.
+class TerminalListener {
+  public:
+    /// Its device interrupts, and goes on to until Terminal::service() was called.
+    virtual void terminal_interrupted() = 0;
+
+  protected:
+    ~TerminalListener() = default;
+};
+
 /// A character device for people. As a TextSink it takes everything, in order with put(), waiting for the wire if it
 /// must, and turns "\n" into "\r\n".
 class Terminal : public TextSink {

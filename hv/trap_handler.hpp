@@ -33,6 +33,9 @@ namespace uc {
     return (kFarther & bit(reason)) == 0;
 }
 
+/// Goes Inside; false, with what others have asked for done, when there was any.
+[[nodiscard, gnu::noinline]] bool go_inside(Vcpu& vcpu);
+
 /// Handles a trap that came when `clock` showed `entered`, and traces it. Returns whether the guest may go on at once:
 /// its registers and sstatus apart, nothing that Platform::use_translation() and run() set up has changed. Most traps
 /// never leave this.
@@ -42,7 +45,8 @@ template <class Clock>
     Vcpu& vcpu = Vcpu::of(frame);
     ExitTrace::Slot& slot = vcpu.trace->begin(vcpu.hart().pc, trap.scause.raw, trap.stval, entered);
     const ExitReason reason = handle_exit(vcpu, trap);
-    if (!concerns_only_itself(reason) || may_interrupt(vcpu) || translation_changed(vcpu)) {
+    if (!concerns_only_itself(reason) || may_interrupt(vcpu) || translation_changed(vcpu) ||
+        !(vcpu.mailbox.is_inside() || go_inside(vcpu))) {
         vcpu.last_exit = reason;
         vcpu.trace->keep_open();
         return false;

@@ -3,8 +3,9 @@
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
 #include "hv/exit_trace.hpp"
+#include "hv/mailbox.hpp"
+#include "hv/platform.hpp"
 #include "hv/scheduler.hpp"
-#include "hv/vcpu_frame.hpp"
 #include "isa/sbi.hpp"
 #include "mm/shadow.hpp"
 
@@ -12,22 +13,33 @@ namespace uc {
 
 class Guest;
 
-/// Touched only by the host hart that runs it.
+/// Where a vCPU is to begin, as sbi_hart_start() was told.
+struct HartStart {
+    u64 pc = 0;
+    u64 opaque = 0;
+};
+
+/// Touched only by the host hart that runs it, but for the mailbox, the scheduler's part and what is said to have a
+/// lock.
 struct Vcpu {
     VcpuFrame frame;           ///< first: the trap entry code is handed its address
     SchedEntity entity{this};  ///< the scheduler's
     Guest* guest = nullptr;
-    unsigned id = 0;       ///< within the guest; its hart id there
-    u64 lines = 0;         ///< STIP and SEIP as bits of sip
-    bool waiting = false;  ///< in wfi or suspended, until an interrupt is pending and enabled
-    sbi::hsm::State state = sbi::hsm::Stopped;
+    Platform* platform = nullptr;  ///< the hart that runs it, or ran it last
+    unsigned id = 0;               ///< within the guest; its hart id there
+    u64 lines = 0;                 ///< STIP and SEIP as bits of sip
+    bool waiting = false;          ///< in wfi or suspended, until an interrupt is pending and enabled
+    /// Written under the guest's Guest lock: to StartPending by another vCPU, else by its own hart.
+    std::atomic<sbi::hsm::State> state = sbi::hsm::Stopped;
+    HartStart start;                ///< while StartPending; under the Guest lock
     bool translation_stale = true;  ///< satp was written, or the tables behind it went away
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
     ExitReason last_exit{};         ///< of those that lead to the run loop
     ExitTrace* trace = nullptr;     ///< of the hart that runs it, or ran it last
     u64 trace_tag = 0;              ///< what its records there carry
-    ExitStats stats;
+    alignas(64) Mailbox mailbox;    ///< of its own line: others write there
+    alignas(64) ExitStats stats;
 
     /// The vCPU that a frame is part of.
     [[nodiscard]] static Vcpu& of(VcpuFrame& frame) { return reinterpret_cast<Vcpu&>(frame); }
@@ -36,7 +48,9 @@ struct Vcpu {
     [[nodiscard]] const GuestHart& hart() const { return frame.hart; }
     /// sip as the guest would read it.
     [[nodiscard]] u64 pending() const { return frame.hart.sip.raw | lines; }
-    [[nodiscard]] bool runnable() const { return state == sbi::hsm::Started && !waiting; }
+    [[nodiscard]] bool runnable() const {
+        return state.load(std::memory_order_relaxed) == sbi::hsm::Started && !waiting;
+    }
 
     /// The architectural state that decides how its addresses translate.
     [[nodiscard]] Shadow::View view() const {

@@ -13,6 +13,7 @@ struct VcpuFrame {
     GuestHart hart;
     u64 host_sp = 0;
     u64 host_tp = 0;
+    const void* home = nullptr;  ///< the hart that loaded the f and v registers last; what others hold is outdated
     FpRegisters fp;
     VectorRegisters vector;
 };

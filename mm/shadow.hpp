@@ -31,14 +31,15 @@ struct Window {
 struct ShadowOptions {
     Window window;
     unsigned vcpus = 1;
-    u16 host_asid_bits = 0;       ///< 0: roots share ASID 0, and each change of root owes a flush
-    u16 host_asid_first = 1;      ///< guests that share a hart must not share ASIDs: each gets a range of its own
-    u16 host_asid_last = 0xffff;  ///< cut to what `host_asid_bits` can express
-    bool update_ad = false;       ///< see WalkMode
-    bool svpbmt = false;          ///< guest and host have it: memory types are passed through
-    bool svnapot = false;         ///< the guest has it; the shadow uses 4 KiB entries
-    std::span<std::byte> code;    ///< where copies of code go, aligned to 4 KiB; empty: instructions are not replaced
-    Hpa code_base;                ///< `code` on the bus
+    TlbFlusher* flusher = nullptr;  ///< needed with more than one vCPU; must outlive the Shadow
+    u16 host_asid_bits = 0;         ///< 0: roots share ASID 0, and each change of root owes a flush
+    u16 host_asid_first = 1;        ///< guests that share a hart must not share ASIDs: each gets a range of its own
+    u16 host_asid_last = 0xffff;    ///< cut to what `host_asid_bits` can express
+    bool update_ad = false;         ///< see WalkMode
+    bool svpbmt = false;            ///< guest and host have it: memory types are passed through
+    bool svnapot = false;           ///< the guest has it; the shadow uses 4 KiB entries
+    std::span<std::byte> code;      ///< where copies of code go, aligned to 4 KiB; empty: instructions are not replaced
+    Hpa code_base;                  ///< `code` on the bus
     unsigned prefill = 16;  ///< entries of an aligned batch filled along with a faulting one, a power of two; 0: none
 };
 
@@ -58,9 +59,10 @@ struct ShadowStats {
     u64 replacements = 0;  ///< instructions replaced
 };
 
-/// Shadow page tables of one guest, shared by its vCPUs. Every method is called under the guest's lock, and the flush
-/// it returns is discharged before the lock is released; memory of the guest itself may change at any time. Nothing is
-/// allocated outside the pool and the metadata given at construction.
+/// Shadow page tables of one guest, shared by its vCPUs. Every method but those that say otherwise is called under the
+/// guest's lock, by a hart that is not in the guest, and the flush it returns is discharged on all harts that it
+/// concerns before the lock is released; memory of the guest itself may change at any time. Nothing is allocated
+/// outside the pool and the metadata given at construction.
 class Shadow {
   public:
     /// What the hardware must show while a vCPU runs: part of its architectural state.
@@ -102,14 +104,22 @@ class Shadow {
     Shadow& operator=(const Shadow&) = delete;
 
     /// The root for `vcpu` (0..vcpus-1) to run with. Called before every entry whose view may differ from the last
-    /// one's, and after every write to satp; costs little when nothing changed. A satp that the vCPU has not used
-    /// lately with that ASID sees fresh tables, as the architecture promises for an ASID never used before.
+    /// one's, after every write to satp, and after every fence that another hart asked for; costs little when nothing
+    /// changed. The hart's satp is set, and only then what is owed discharged, before the lock is released. A satp that
+    /// the vCPU has not used lately with that ASID sees fresh tables, as the architecture promises for an ASID never
+    /// used before.
     [[nodiscard]] Activation activate(unsigned vcpu, const View& view) {
+        if (const auto known = try_activate(vcpu, view)) return *known;
+        return activate_slow(vcpus_[vcpu], view, view_slot(view));
+    }
+    /// The same without the lock, where the answer is known: nullopt asks for activate(). Called by the hart that runs
+    /// `vcpu` while it counts as in the guest; its satp is set before it does so no more.
+    [[nodiscard]] std::optional<Activation> try_activate(unsigned vcpu, const View& view) {
         Vcpu& v = vcpus_[vcpu];
         const unsigned slot = view_slot(view);
         const u64 host_satp = v.host_satp[slot];
         if (view.satp.raw != v.satp.raw || host_satp == 0) [[unlikely]]
-            return activate_slow(v, view, slot);
+            return std::nullopt;
         return enter(v, slot, host_satp);
     }
 
@@ -136,12 +146,15 @@ class Shadow {
     [[nodiscard]] bool undo_replacement(unsigned vcpu, Gva pc, u32 insn, TlbFlush& flush);
     /// The guest's own instruction at `pc`, if the running supervisor `vcpu` executes it from a copy; else kEcall, for
     /// then what it executed is its own.
-    [[nodiscard]] u32 original(unsigned vcpu, Gva pc) {
-        Vcpu& v = vcpus_[vcpu];
+    [[nodiscard]] u32 original(unsigned vcpu, Gva pc);
+    /// The same without the lock, where the answer is known: nullopt asks for original(). Called by the hart that runs
+    /// `vcpu` while it counts as in the guest.
+    [[nodiscard]] std::optional<u32> known_original(unsigned vcpu, Gva pc) const {
+        const Vcpu& v = vcpus_[vcpu];
         const Site& site = v.sites[site_index(pc)];
         if (site.pc == pc && site.stamp == site_stamp(v)) [[likely]]
             return site.insn;
-        return find_original(v, pc);
+        return std::nullopt;
     }
 
     /// The shadow entry that hardware would find for `gva`; nullopt when there is none. Changes nothing.
@@ -250,7 +263,6 @@ class Shadow {
     static constexpr u64 kLastOffset = kPageSize - sizeof(u32);
     [[nodiscard]] u32 word_at(Gpa gpa) const;
     [[nodiscard]] bool undo_parcel(Vcpu& v, Gva at, u16 trapped, bool known, TlbFlush& flush);
-    [[nodiscard, gnu::noinline]] u32 find_original(Vcpu& v, Gva pc);
     [[nodiscard]] bool is_worth_copying(u64 frame);
     void drop_copy(u64 frame, TlbFlush& flush);
 

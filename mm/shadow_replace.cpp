@@ -21,7 +21,8 @@ bool Shadow::is_worth_copying(u64 frame) {
     return (++replace_tries_ & ((1u << steps) - 1)) == 0;
 }
 
-u32 Shadow::find_original(Vcpu& v, Gva pc) {
+u32 Shadow::original(unsigned vcpu, Gva pc) {
+    Vcpu& v = vcpus_[vcpu];
     if (pc.page_offset() > kLastOffset) return kEcall;  // nothing is replaced there
     const std::optional<Entry> leaf = running_leaf(v, pc);
     if (!leaf || !tables_.is_copy(leaf->pte)) return kEcall;

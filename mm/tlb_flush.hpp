@@ -29,6 +29,7 @@ struct [[nodiscard]] TlbFlush {
     [[nodiscard]] static constexpr TlbFlush all_and_fetch() { return {Kind::All, false, true, 0, {}}; }
 
     [[nodiscard]] static constexpr TlbFlush local_fetch() { return {Kind::None, true, true, 0, {}}; }
+    [[nodiscard]] static constexpr TlbFlush fetch_everywhere() { return {Kind::None, false, true, 0, {}}; }
 
     /// Whether nothing is owed.
     [[nodiscard]] constexpr bool empty() const { return kind == Kind::None && !fetch; }
@@ -50,6 +51,18 @@ struct [[nodiscard]] TlbFlush {
         fetch = either_fetch;
     }
     friend constexpr bool operator==(const TlbFlush&, const TlbFlush&) = default;
+};
+
+/// Discharges flushes in the middle of an operation, where what follows relies on no hart remembering what was before.
+class TlbFlusher {
+  public:
+    /// Returns when what is owed is over on every hart that may hold entries of this guest, the calling one included.
+    /// Called under the guest's lock. Others that are in the guest, or on a short exit from it, are out when this
+    /// returns, and forget everything, and choose their roots anew, before they go in again.
+    virtual void flush_now(const TlbFlush& owed) = 0;
+
+  protected:
+    ~TlbFlusher() = default;
 };
 
 }  // namespace uc

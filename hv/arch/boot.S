@@ -2,6 +2,7 @@
 /* First instructions. The image starts with the header of a RISC-V Linux Image (Linux, Documentation/arch/riscv/boot-image-header)
  * so that U-Boot's booti takes it; firmware enters at the same place with a0 = hart id, a1 = device tree, the MMU off. The
  * image runs where it was loaded until a translation mode is found, then at its place in the window. */
+#include "hv/arch/hart_entry.h"
 
     .section .head, "ax"
     .option push
@@ -23,6 +24,40 @@ _start:
     .option pop
 
     .section .text.boot, "ax"
+    /* A further hart comes here from firmware (SBI 2.0, 9.1): a1 = physical address of its HartEntry, the MMU off. As below,
+     * satp unmaps this very code, and the fetch fault leads to stvec, in the window. */
+    .globl uc_secondary_start
+uc_secondary_start:
+    csrw sie, zero
+    csrw sscratch, zero
+    mv s0, a1
+    ld t0, ENTRY_SATP(s0)
+    ld t1, ENTRY_CONTINUE(s0)
+    ld sp, ENTRY_STACK(s0)
+    ld a0, ENTRY_ARGUMENT(s0)
+    csrw stvec, t1
+    sfence.vma
+    csrw satp, t0
+    /* Only a hart that lacks this translation mode goes on here. Back to the firmware: sbi_hart_stop(). */
+    li t0, 1
+    sd t0, ENTRY_REFUSED(s0)
+    fence rw, rw
+    li a7, 0x48534D
+    li a6, 1
+    ecall
+1:  wfi
+    j 1b
+
+    .balign 4
+    .globl uc_secondary_continue
+uc_secondary_continue:
+    lla t0, uc_trap_entry
+    csrw stvec, t0
+    li tp, 0
+    call uc_secondary_main
+1:  wfi
+    j 1b
+
 uc_start:
     csrw sie, zero
     csrw sscratch, zero

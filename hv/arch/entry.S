@@ -142,6 +142,10 @@ uc_trap_entry:
      * stack of their own and reported. sscratch holds the interrupted a0. */
     .type uc_host_trap, @function
 uc_host_trap:
+    /* The first hart reports; others, which may have met the same, leave it the stack. A nonzero word: the address. */
+    lla a0, uc_host_trap_taken
+    amoswap.w.aq a0, a0, (a0)
+    bnez a0, 1f
     lla a0, uc_trap_again
     csrw stvec, a0
     lla a0, uc_emergency_stack_top - 256
@@ -162,6 +166,11 @@ uc_trap_again:
     ecall
 1:  wfi
     j 1b
+
+    .section .bss
+    .balign 4
+uc_host_trap_taken:
+    .skip 4
 
     .section .stacks, "aw", @nobits
     .balign 4096

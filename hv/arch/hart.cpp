@@ -97,24 +97,28 @@ HartAbilities probe_hart(bool named_sstc) {
     return a;
 }
 
-void Hart::init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp) {
+void Hart::init(u64 id, const HartAbilities& abilities, const Machine& machine) {
+    id_ = id;
     abilities_ = abilities;
-    host_satp_ = satp_ = host_satp;
+    machine_ = machine;
+    satp_ = machine.host_satp;
+    set_this_hart(*this);
     csr_write<CsrNo::scounteren>(scounteren_);
     if (abilities_.envcfg) csr_write<CsrNo::senvcfg>(senvcfg_);
-    sbi_time_ = sbi_time;
-    timebase_hz_ = timebase_hz;
     arm(~0ull);
 }
 
-void Hart::route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal) {
+void Hart::route_terminal(const PlicContext& plic, unsigned source, TerminalListener& listener) {
     plic_ = plic;
     terminal_source_ = source;
-    terminal_ = &terminal;
+    terminal_ = &listener;
     plic_.enable(source);
 }
 
-void Hart::start() { csr_write<CsrNo::sie>(kOurInterrupts); }
+void Hart::start() {
+    const u64 external = terminal_ == nullptr ? irq_bit(Irq::SEI) : 0;
+    csr_write<CsrNo::sie>(kOurInterrupts & ~external);
+}
 
 // A guest's kernel has the counters and cache operations that firmware grants us; its user what the kernel grants. What
 // the kernel writes to these CSRs takes effect when it returns to its user, which leads through here.
@@ -134,10 +138,10 @@ void Hart::use_translation(u64 host_satp) {
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
 void Hart::run(VcpuFrame& frame) {
-    if (&frame != loaded_) switch_to(frame);
+    if (&frame != loaded_ || frame.home != this) switch_to(frame);
+    stored_ = false;
     load_user_rights(frame.hart);
     load_extension_state(frame.hart);
-    set_this_hart(*this);
     uc_enter_guest(&frame);
 }
 
@@ -147,16 +151,27 @@ void Hart::switch_to(VcpuFrame& frame) {
     // Nor may an sc of this vCPU succeed for want of other harts' stores, when another vCPU has stored on this one.
     break_reservation();
     csr_set<CsrNo::sstatus>(kExtensionState);
-    if (abilities_.fpu) {
-        if (loaded_ != nullptr) uc_save_fp(&loaded_->fp);
-        uc_load_fp(&frame.fp);
-    }
-    if (abilities_.vector) {
-        if (loaded_ != nullptr && loaded_->vector.v != nullptr) uc_save_vector(&loaded_->vector);
-        if (frame.vector.v != nullptr) uc_load_vector(&frame.vector);
-    }
+    save_loaded();
+    if (abilities_.fpu) uc_load_fp(&frame.fp);
+    if (abilities_.vector && frame.vector.v != nullptr) uc_load_vector(&frame.vector);
     extension_state_ = csr_read<CsrNo::sstatus>() & kExtensionState;
     loaded_ = &frame;
+    frame.home = this;
+}
+
+// Wants FS and VS on.
+void Hart::save_loaded() {
+    if (stored_ || loaded_->home != this) return;
+    if (abilities_.fpu) uc_save_fp(&loaded_->fp);
+    if (abilities_.vector && loaded_->vector.v != nullptr) uc_save_vector(&loaded_->vector);
+    stored_ = true;
+}
+
+void Hart::put_away(VcpuFrame& frame) {
+    if (loaded_ != &frame || stored_) return;
+    csr_set<CsrNo::sstatus>(kExtensionState);
+    save_loaded();
+    extension_state_ = csr_read<CsrNo::sstatus>() & kExtensionState;
 }
 
 inline void Hart::load_extension_state(const GuestHart& hart) {
@@ -203,21 +218,16 @@ void Hart::perform(const TlbFlush& flush) {
     if (flush.fetch) arch::fence_i();
 }
 
-void Hart::forget(const VcpuFrame& frame) {
-    if (loaded_ == &frame) loaded_ = nullptr;
-}
+// What the hart remembers of the guest's tables stays: whoever changes those owes the fences.
+void Hart::park() { use_translation(machine_.host_satp); }
 
-void Hart::park() {
-    satp_ = host_satp_;
-    csr_write<CsrNo::satp>(host_satp_);
-    sfence_all();
-}
+void Hart::interrupt() { sbi_call(sbi::Ext::Ipi, sbi::ipi::SendIpi, 1, id_); }
 
 void Hart::arm(u64 deadline) {
     armed_ = deadline;
     if (abilities_.sstc) {
         csr_write<CsrNo::stimecmp>(deadline);
-    } else if (sbi_time_) {
+    } else if (machine_.sbi_time) {
         sbi_call(sbi::Ext::Time, sbi::time::SetTimer, deadline);
     } else {
         sbi_call(sbi::Ext::LegacySetTimer, 0, deadline);
@@ -240,7 +250,7 @@ u64 Hart::take_interrupts() {
     if ((pending & irq_bit(Irq::SSI)) != 0) csr_clear<CsrNo::sip>(irq_bit(Irq::SSI));
     if ((pending & irq_bit(Irq::SEI)) != 0) {
         if (const unsigned source = plic_.claim()) {  // if others wait, the line stays up
-            if (source == terminal_source_) terminal_->service();
+            if (source == terminal_source_) terminal_->terminal_interrupted();
             plic_.complete(source);
         }
     }

@@ -28,11 +28,17 @@ struct HartAbilities {
 
 class Hart final : public Platform {
   public:
-    /// `host_satp`: the hypervisor's own tables, in use now.
-    void init(const HartAbilities& abilities, bool sbi_time, u64 timebase_hz, u64 host_satp);
+    /// What all harts have in common.
+    struct Machine {
+        bool sbi_time = false;  ///< firmware has the TIME extension
+        u64 timebase_hz = 0;
+        u64 host_satp = 0;  ///< the hypervisor's own tables, in use now
+    };
+    /// `id`: mhartid. On the hart itself.
+    void init(u64 id, const HartAbilities& abilities, const Machine& machine);
     /// External interrupts of `source` at `plic` are the terminal's.
-    void route_terminal(const PlicContext& plic, unsigned source, Terminal& terminal);
-    /// What exits are timed with.
+    void route_terminal(const PlicContext& plic, unsigned source, TerminalListener& listener);
+    /// What exits are timed with. Before start().
     void use_exit_counter(ExitCounter counter) { exit_counter_ = counter; }
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
@@ -43,9 +49,10 @@ class Hart final : public Platform {
     /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
     [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
-    void forget(const VcpuFrame& frame) override;
+    void put_away(VcpuFrame& frame) override;
+    void interrupt() override;
     void set_timer(u64 deadline) override;
-    u64 timebase_hz() const override { return timebase_hz_; }
+    u64 timebase_hz() const override { return machine_.timebase_hz; }
     u64 take_interrupts() override;
     void wait() override;
     void fence_i() override;
@@ -61,20 +68,21 @@ class Hart final : public Platform {
     void perform(const TlbFlush& flush) override;
     u64 read_exit_counter() const;
     void switch_to(VcpuFrame& frame);
+    void save_loaded();
     void load_extension_state(const GuestHart& hart);
     void load_user_rights(const GuestHart& hart);
     void arm(u64 deadline);
 
     HartAbilities abilities_;
-    bool sbi_time_ = false;
-    u64 timebase_hz_ = 0;
+    u64 id_ = 0;
+    Machine machine_;
     PlicContext plic_;
     unsigned terminal_source_ = 0;
-    Terminal* terminal_ = nullptr;
-    VcpuFrame* loaded_ = nullptr;  ///< whose f and v registers are in the hart
+    TerminalListener* terminal_ = nullptr;
+    VcpuFrame* loaded_ = nullptr;  ///< whose f and v registers are in the hart, if it is their home
+    bool stored_ = true;           ///< and in the frame as well
     ExitCounter exit_counter_ = ExitCounter::None;
-    u64 armed_ = ~0ull;  ///< the deadline the hardware has
-    u64 host_satp_ = 0;
+    u64 armed_ = ~0ull;        ///< the deadline the hardware has
     u64 satp_ = 0;             ///< last written
     u64 extension_state_ = 0;  ///< FS and VS as the hart has them
     u64 scounteren_ = ~0u;     ///< last written, as the next

@@ -36,7 +36,7 @@ Pte* HostMap::new_table() {
 bool HostMap::init(HostMemory& memory) {
     memory_ = &memory;
     root_ = new_table();
-    next_device_ = window.base + kMmioOffset;
+    next_apart_ = window.base + kMmioOffset;
     return root_ != nullptr;
 }
 
@@ -69,13 +69,13 @@ bool HostMap::map(Hva va, Hpa pa, u64 size, Rights rights) {
     return true;
 }
 
-Hva HostMap::map_device(Hpa pa, u64 size) {
+Hva HostMap::map_apart(Hpa pa, u64 size) {
     const u64 offset = pa.page_offset();
     size = align_up(size + offset, kPageSize);
-    const Hva at = next_device_;
+    const Hva at = next_apart_;
     const u64 end = (window.base + kPhysmapOffset).raw;
     if (size > end - at.raw || !map(at, pa.page(), size, Rights::ReadWrite)) return Hva{};
-    next_device_ += align_up(size, 2 * kMiB);
+    next_apart_ += align_up(size, 2 * kMiB);
     return at + offset;
 }
 

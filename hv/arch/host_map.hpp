@@ -20,8 +20,9 @@ class HostMap {
     /// Maps [va, va + size) to `pa`, all page aligned, with the largest pages that fit. False when out of memory for
     /// tables.
     [[nodiscard]] bool map(Hva va, Hpa pa, u64 size, Rights rights);
-    /// Maps a device's registers and returns where; a null address when out of memory or of room.
-    [[nodiscard]] Hva map_device(Hpa pa, u64 size);
+    /// Maps a device's registers, or a stack, in a place of its own with nothing around it, and returns where; a null
+    /// address when out of memory or of room.
+    [[nodiscard]] Hva map_apart(Hpa pa, u64 size);
     /// Maps the image: code, read-only data, data, and the stacks without their guard pages.
     [[nodiscard]] bool map_image();
     /// Switches to these tables.
@@ -38,7 +39,7 @@ class HostMap {
 
     HostMemory* memory_ = nullptr;
     Pte* root_ = nullptr;
-    Hva next_device_;
+    Hva next_apart_;
     u64 highest_va_ = 0;
 };
 

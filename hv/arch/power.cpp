@@ -11,7 +11,10 @@ constinit Power power;
 
 void power_off(bool failure) {
     constexpr u32 kFail = 0x3333, kExitCode = 1;
-    if (power.console != nullptr) power.console->drain();
+    if (power.console != nullptr) {
+        const Console::Guard guard(*power.console);
+        power.console->drain();
+    }
     if (failure && power.test_device.raw != 0) {
         *reinterpret_cast<volatile u32*>(power.test_device.raw) = kFail | kExitCode << 16;
         // The hart may run on for a moment. Another request, through firmware, would take this one's place.
@@ -21,6 +24,7 @@ void power_off(bool failure) {
 }
 
 void panic(std::string_view what) {
+    if (power.console != nullptr) power.console->seize();  // whoever has it, this hart or another
     log_error("panic: {}", what);
     power_off(true);
 }
@@ -28,6 +32,7 @@ void panic(std::string_view what) {
 /// Called by uc_trap_entry with the registers of the interrupted code.
 extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_report_host_trap(const u64* x) {
     csr_write<CsrNo::sie>(0);
+    if (power.console != nullptr) power.console->seize();
     log_error("panic: trap in the hypervisor: scause {x} stval {x} sepc {x}", csr_read<CsrNo::scause>(),
               csr_read<CsrNo::stval>(), csr_read<CsrNo::sepc>());
     for (unsigned i = 0; i < 32; i += 4) {

@@ -76,8 +76,11 @@ class WildGuest {
         host_.platform.script = {[this](GuestHart& hart) { return stay(hart); }};
         host_.platform.events = {[this] { sleep(); }};
         Machine machine(host_.platform, host_.console, options_);
-        machine.add(guest_);
-        static_cast<void>(machine.run());
+        Runner runner(machine, host_.platform, 0, 0);
+        machine.add(runner);
+        require(machine.add(guest_));
+        require(machine.start());
+        runner.run();
     }
 
   private:

@@ -25,7 +25,9 @@ void try_code(Shadow& shadow, GuestRam& ram, Gva pc, Gpa gpa) {
     const u32 original = shadow.original(0, pc);
     require(original == kEcall || original == word);
     TlbFlush flush;
-    if (shadow.undo_replacement(0, pc, 0, flush)) require(shadow.original(0, pc) == kEcall);
+    if (shadow.undo_replacement(0, pc, 0, flush)) {
+        require(!shadow.known_original(0, pc) && shadow.original(0, pc) == kEcall);
+    }
 }
 
 }  // namespace

@@ -39,15 +39,16 @@ struct HistoryTest : testing::Test {
     /// pc of each exit, 0 of marks.
     std::vector<u64> order() {
         std::vector<u64> pcs;
-        for (const TracedExit& e : history.collect()) pcs.push_back(e.record.is_mark() ? 0 : e.record.pc);
+        for (const TracedExit& e : history.collect(ExitHistory::Reader::Monitor))
+            pcs.push_back(e.record.is_mark() ? 0 : e.record.pc);
         return pcs;
     }
 };
 
 TEST_F(HistoryTest, NothingWithoutTraces) {
-    EXPECT_TRUE(history.collect().empty());
+    EXPECT_TRUE(history.collect(ExitHistory::Reader::Monitor).empty());
     start();
-    EXPECT_TRUE(history.collect().empty());
+    EXPECT_TRUE(history.collect(ExitHistory::Reader::Monitor).empty());
 }
 
 TEST_F(HistoryTest, NeedsMemory) {
@@ -55,7 +56,7 @@ TEST_F(HistoryTest, NeedsMemory) {
     EXPECT_FALSE(history.start(none, 1, {}, kTimebase));
     history.add(0, here);
     exit(here, 1, 2, 3);
-    EXPECT_TRUE(history.collect().empty());
+    EXPECT_TRUE(history.collect(ExitHistory::Reader::Monitor).empty());
 }
 
 TEST_F(HistoryTest, HartsAreMergedByTime) {
@@ -66,7 +67,7 @@ TEST_F(HistoryTest, HartsAreMergedByTime) {
     exit(there, 2, 9'000'010, 9'000'030);
     exit(here, 3, 1'120, 1'130);
     EXPECT_EQ(order(), (std::vector<u64>{0, 1, 0, 2, 3}));
-    const auto all = history.collect();
+    const auto all = history.collect(ExitHistory::Reader::Monitor);
     EXPECT_EQ(all[1].at_ns, 5'050u);
     EXPECT_EQ(all[1].ns, 10u);
     EXPECT_EQ(all[1].hart, 7u);
@@ -99,7 +100,7 @@ TEST_F(HistoryTest, NoExitBeginsBeforeTheLastIsOver) {
          105);  // `time` is coarse, and the clock's rate not exact: this would be at 10500, within the exit
     exit(here, 2, 1'010, 1'020);
     mark(here, 5'000, 150);  // but that does not add up
-    const auto all = history.collect();
+    const auto all = history.collect(ExitHistory::Reader::Monitor);
     ASSERT_EQ(all.size(), 5u);
     EXPECT_EQ(all[1].at_ns, 10'500u);
     EXPECT_EQ(all[1].ns, 400u);
@@ -112,13 +113,13 @@ TEST_F(HistoryTest, TheTimeOfExitsWithoutAMarkIsKnown) {
     start();
     mark(here, 1'000, 100);
     for (u64 i = 0; i < 2 * ExitTrace::kRecords; ++i) exit(here, i, 2'000 + 10 * i, 2'005 + 10 * i);
-    auto all = history.collect();
+    auto all = history.collect(ExitHistory::Reader::Monitor);
     ASSERT_EQ(all.size(), ExitTrace::kRecords - ExitTrace::kLost);
     EXPECT_EQ(all.back().at_ns, 10'000 + 1'000 + 10 * (2 * ExitTrace::kRecords - 1));
     EXPECT_EQ(all.back().record.pc, 2 * ExitTrace::kRecords - 1);
     // Those before the first mark that is kept, counted back from it.
     mark(here, 100'000, 10'000);
-    all = history.collect();
+    all = history.collect(ExitHistory::Reader::Monitor);
     EXPECT_EQ(all.back().at_ns, 1'000'000u);
     EXPECT_EQ(all[all.size() - 2].at_ns, 1'000'000 - (100'000 - (2'000 + 10 * (2 * ExitTrace::kRecords - 1))));
 }
@@ -131,7 +132,7 @@ TEST_F(HistoryTest, WithoutAClockMarksAloneHaveATime) {
     mark(here, 0, 2);
     exit(here, 3, 0, 0);
     EXPECT_EQ(order(), (std::vector<u64>{0, 1, 2, 0, 3}));
-    const auto all = history.collect();
+    const auto all = history.collect(ExitHistory::Reader::Monitor);
     EXPECT_EQ(all[2].at_ns, 100u);
     EXPECT_EQ(all[2].ns, 0u);
     EXPECT_EQ(all[4].at_ns, 200u);

@@ -11,6 +11,7 @@
 #include <map>
 #include <vector>
 
+#include "hv/terminal.hpp"
 #include "hv/trap_handler.hpp"
 #include "isa/sbi.hpp"
 
@@ -52,7 +53,8 @@ class FakePlatform final : public Platform {
     std::vector<u64> flushed_under;  ///< the translation in use at each flush
     unsigned waits = 0;
     unsigned fences_i = 0;
-    std::vector<const VcpuFrame*> forgotten;
+    std::vector<const VcpuFrame*> put_aways;
+    unsigned interrupts = 0;  ///< sent to this hart
 
     static constexpr u64 kParked = 0;  ///< `host_satp` when no guest's tables are in use
     u64 host_satp = kParked;
@@ -60,7 +62,8 @@ class FakePlatform final : public Platform {
     u64 cycles = 0;
     u64 spend = 0;  ///< cycles that an exit takes which does not lead to the run loop
     u64 deadline = ~0ull;
-    u64 pending = 0;  ///< SSI and SEI; the timer's follows from `deadline`
+    u64 pending = 0;                       ///< SSI and SEI; the timer's follows from `deadline`
+    TerminalListener* terminal = nullptr;  ///< to be told of SEI
     std::array<u64, 32> f{};
     std::map<CsrNo, u64> csrs;  ///< counters and the CSRs of F and V
 
@@ -84,12 +87,17 @@ class FakePlatform final : public Platform {
         return stay(frame.hart);
     }
     void park() override { host_satp = kParked; }
-    void forget(const VcpuFrame& frame) override { forgotten.push_back(&frame); }
+    void put_away(VcpuFrame& frame) override { put_aways.push_back(&frame); }
+    void interrupt() override {
+        ++interrupts;
+        pending |= irq_bit(Irq::SSI);
+    }
     void set_timer(u64 at) override { deadline = std::min(deadline, at); }
     u64 timebase_hz() const override { return 10'000'000; }
     u64 take_interrupts() override {
         const bool due = now >= deadline;
         if (due) deadline = ~0ull;
+        if ((pending & irq_bit(Irq::SEI)) != 0 && terminal != nullptr) terminal->terminal_interrupted();
         return std::exchange(pending, 0) | (due ? irq_bit(Irq::STI) : 0);
     }
     void wait() override {

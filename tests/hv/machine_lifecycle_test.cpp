@@ -140,7 +140,7 @@ TEST_F(ManyTest, AGuestThatCannotStartAgainHasFailed) {
     GuestConfig& config = host.config("a");
     config.fdt.data = tree;
     Guest& a = host.create(config);
-    machine.add(a);
+    EXPECT_TRUE(machine.add(a));
     add("b");
     then_shut_down("a0");
     then_meanwhile("b0", [&] {
@@ -157,7 +157,7 @@ TEST_F(ManyTest, StatisticsOfAGuestThatNeverRanAreNotAskedFor) {
     std::string tree = compile_dts("/ { };").string();
     GuestConfig& broken = host.config("broken");
     broken.fdt.data = std::as_bytes(std::span{tree});
-    machine.add(host.create(broken));
+    EXPECT_TRUE(machine.add(host.create(broken)));
     std::ranges::fill(tree, 'x');
     EXPECT_EQ(run(), MachineEnd::Failure);
     EXPECT_TRUE(printed("[uc] broken: failed: ")) << host.output();

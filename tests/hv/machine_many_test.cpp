@@ -248,7 +248,7 @@ TEST_F(ManyTest, SwitchesWithoutAsidsFlushOnceTheNewTranslationIsInUse) {
     unsigned switches = 0;
     for (int i = 0; i < 6; ++i) {
         then([&](GuestHart&) {
-            if (std::exchange(last, machine.current()) != machine.current()) {
+            if (std::exchange(last, runner.current()) != runner.current()) {
                 ++switches;
                 EXPECT_FALSE(platform.flushes.empty());
                 EXPECT_TRUE(platform.flushes.empty() || platform.flushes.back() == TlbFlush::all());
@@ -270,7 +270,7 @@ TEST_F(ManyTest, StartingAGuestLeavesTheOthersOnTheirOwnTables) {
     GuestConfig& config = host.config("b");
     config.stopped = true;
     Guest& b = host.create(config);
-    machine.add(b);
+    EXPECT_TRUE(machine.add(b));
     then_meanwhile("a0", [&] { act(b, GuestAction::Start); });
     then_as("a0", [&](GuestHart&) {
         EXPECT_EQ(platform.host_satp, root_at_entry(0));

@@ -11,24 +11,25 @@ inline constexpr u64 kVector = 0x8030'0000;
 inline constexpr Gpa kPlicEnable = kGuestPlic + 0x2080;  // of the first vCPU's supervisor
 inline constexpr Gpa kPlicClaim = kGuestPlic + 0x20'1004;
 inline constexpr Gpa kPlicPriority = kGuestPlic;  // 4 bytes for each source
+inline constexpr u64 kHartId = 3;                 // of the host
 inline constexpr unsigned kData = 8;              // the register that loads and stores here use
 
 /// A machine whose guests follow a script: the base of tests of the run loop.
 struct MachineScene : testing::Test {
-    static constexpr u64 kHartId = 3;
     TestMachine host;
     FakePlatform& platform = host.platform;
     Options options;
     Machine machine{platform, host.console, options};
+    Runner runner{machine, platform, 0, kHartId};
 
     MachineScene() {
         host.environment.keeper = &machine;
-        machine.set_hart_id(kHartId);
+        machine.add(runner);
         EXPECT_TRUE(machine.start_trace(host.memory, {ExitCounter::Cycle, 1'000'000'000}));
     }
     Guest& add(std::string_view name = "guest0", u32 vcpus = 1) {
         Guest& guest = host.create(host.config(name, vcpus), static_cast<unsigned>(machine.guests().size()));
-        machine.add(guest);
+        EXPECT_TRUE(machine.add(guest));
         return guest;
     }
     void then(FakePlatform::Stay stay) { platform.script.push_back(std::move(stay)); }
@@ -65,9 +66,10 @@ struct MachineScene : testing::Test {
     }
     /// Whether all of the script was played.
     MachineEnd run() {
-        const MachineEnd end = machine.run();
+        EXPECT_TRUE(machine.start());
+        runner.run();
         EXPECT_TRUE(platform.script.empty()) << platform.script.size() << " stays were not played";
-        return end;
+        return machine.claim_end().value();
     }
     const GuestHart& at_entry(usize i) { return platform.entries.at(i).hart; }
     u64 root_at_entry(usize i) { return platform.entries.at(i).host_satp; }

@@ -74,13 +74,17 @@ TEST_F(MachineTest, TheWorstEndWinsWhicheverCameFirst) {
     for (const bool fail_first : {true, false}) {
         test::TestMachine two;
         Machine both(two.platform, two.console, options);
+        Runner both_runner(both, two.platform, 0, 0);
+        both.add(both_runner);
         two.environment.keeper = &both;
-        both.add(two.create(two.config("one")));
-        both.add(two.create(two.config("two")));
+        EXPECT_TRUE(both.add(two.create(two.config("one"))));
+        EXPECT_TRUE(both.add(two.create(two.config("two"))));
         const auto fail = [](GuestHart& h) { return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure); };
         two.platform.script = {shut_down, shut_down};
         two.platform.script[fail_first ? 0 : 1] = fail;
-        EXPECT_EQ(both.run(), MachineEnd::Failure);
+        EXPECT_TRUE(both.start());
+        both_runner.run();
+        EXPECT_EQ(both.claim_end(), MachineEnd::Failure);
         const std::string& out = two.output();
         EXPECT_NE(out.find(fail_first ? "[uc] two: shutdown" : "[uc] one: shutdown"), std::string::npos) << out;
         EXPECT_NE(out.find(fail_first ? "[uc] one: failed" : "[uc] two: failed"), std::string::npos) << out;
@@ -90,7 +94,7 @@ TEST_F(MachineTest, TheWorstEndWinsWhicheverCameFirst) {
 TEST_F(MachineTest, AFailedGuestIsRestartedAsOftenAsItsConfigurationSays) {
     GuestConfig& config = host.config("phoenix");
     config.restarts = 2;
-    machine.add(host.create(config));
+    EXPECT_TRUE(machine.add(host.create(config)));
     for (int life = 0; life < 3; ++life) {
         then([](GuestHart& h) { return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure); });
     }
@@ -106,7 +110,7 @@ TEST_F(MachineTest, AFailedGuestIsRestartedAsOftenAsItsConfigurationSays) {
 TEST_F(MachineTest, ARestartThatGoesWellIsNoFailure) {
     GuestConfig& config = host.config("phoenix");
     config.restarts = 1;
-    machine.add(host.create(config));
+    EXPECT_TRUE(machine.add(host.create(config)));
     then([](GuestHart& h) { return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure); });
     then(shut_down);
     EXPECT_EQ(run(), MachineEnd::Success);
@@ -119,7 +123,7 @@ TEST_F(MachineTest, AGuestThatCannotStartFailsAndTheOthersRun) {
     GuestConfig& broken = host.config("broken");
     std::string tree = compile_dts("/ { };").string();
     broken.fdt.data = std::as_bytes(std::span{tree});
-    machine.add(host.create(broken));
+    EXPECT_TRUE(machine.add(host.create(broken)));
     std::ranges::fill(tree, 'x');  // the payload must stay as it is; when it does not, only the start tells
     add("sound");
     then(shut_down);
@@ -132,7 +136,7 @@ TEST_F(MachineTest, StoppedGuestsAreNotStarted) {
     GuestConfig& idle = host.config("idle");
     idle.stopped = true;
     Guest& guest = host.create(idle);
-    machine.add(guest);
+    EXPECT_TRUE(machine.add(guest));
     EXPECT_EQ(run(), MachineEnd::Success);
     EXPECT_EQ(guest.state(), GuestState::Created);
     EXPECT_TRUE(platform.entries.empty());
@@ -164,7 +168,7 @@ TEST_F(MachineTest, ARebootThatFailsEndsTheGuest) {
     ASSERT_EQ(fdt_create_empty_tree(tree.data(), static_cast<int>(tree.size())), 0);
     GuestConfig& config = host.config();
     config.fdt.data = tree;
-    machine.add(host.create(config));
+    EXPECT_TRUE(machine.add(host.create(config)));
     then([&](GuestHart& hart) {
         tree.assign(tree.size(), std::byte{0});
         return reset(hart, sbi::srst::ColdReboot, sbi::srst::None);

@@ -27,7 +27,7 @@ struct ViewTest : test::MachineScene {
         GuestConfig& config = host.config(name, 2);
         config.stopped = true;
         Guest& guest = host.create(config);
-        machine.add(guest);
+        EXPECT_TRUE(machine.add(guest));
         return guest;
     }
     /// Runs the first guest, which looks at the machine, and is interrupted.
@@ -69,7 +69,7 @@ TEST_F(ViewTest, VcpusTellWhatTheyDo) {
         EXPECT_EQ(state(0), "running");
         EXPECT_EQ(state(1), "stopped");
         const MonitorVcpu first = view.vcpu(0, 0);
-        EXPECT_EQ(first.hart, kHartId);
+        EXPECT_EQ(first.hart, test::kHartId);
         EXPECT_EQ(first.exits, 0u);
         EXPECT_EQ(first.pc, kEntry);
         EXPECT_EQ(first.priv, Priv::S);
@@ -143,7 +143,7 @@ TEST_F(ViewTest, ExitsAreCountedTimedAndTracedOverAllVcpus) {
     EXPECT_EQ(exits[0].record.pc, kEntry);
     EXPECT_EQ(exits[0].record.reason, ExitReason::Sbi);
     EXPECT_EQ(exits[0].at_ns, all[0].at_ns + 100);
-    EXPECT_EQ(exits[0].hart, kHartId);
+    EXPECT_EQ(exits[0].hart, test::kHartId);
     EXPECT_EQ(exits[1].record.pc, kEntry + 4);
     EXPECT_EQ(exits[1].record.reason, ExitReason::Csr);
     EXPECT_EQ(exits[1].ns, 30u);

@@ -23,7 +23,7 @@ struct ManyScene : MachineScene {
     /// How many guests get ASIDs.
     void share(unsigned guests) { host.environment.guests = guests; }
     std::string who() const {
-        const Vcpu* vcpu = machine.current();
+        const Vcpu* vcpu = runner.current();
         return vcpu == nullptr ? "?" : std::string(vcpu->guest->name()) + std::to_string(vcpu->id);
     }
     /// A stay that must be `vcpu`'s, such as "guest01" or "a0".

@@ -89,17 +89,13 @@ TEST(CheckSupported, RefusesWhatWouldNotRun) {
     one.name = "one";
     two.name = "two";
     EXPECT_TRUE(config.guests.push(one) && config.guests.push(two));
-    const auto error = [&] { return error_of(check_supported(config, SatpMode::Sv48, 3)); };
+    const auto error = [&] { return error_of(check_supported(config, SatpMode::Sv48)); };
     EXPECT_EQ(error(), "");
     config.guests[1].stopped = true;
     EXPECT_EQ(error(), "") << "one guest is enough";
     config.guests[0].stopped = true;
     EXPECT_EQ(error(), "guest one: undercroft,stopped: no other guest would run");
     config.guests[0].stopped = false;
-    EXPECT_TRUE(config.guests[1].harts.push(2));
-    EXPECT_EQ(error(), "guest two: undercroft,harts: this version runs guests on hart 3 alone");
-    EXPECT_TRUE(config.guests[1].harts.push(3));
-    EXPECT_EQ(error(), "");
     config.guests[0].mmu = SatpMode::Sv57;
     EXPECT_EQ(error(), "guest one: undercroft,mmu: larger than the machine's translation mode");
 }
@@ -122,6 +118,27 @@ TEST(CheckHarts, NamesGuestAndHart) {
     EXPECT_EQ(check(2), "");
     EXPECT_EQ(check(1), "guest g: undercroft,harts: hart 1 cannot run guests");
     EXPECT_EQ(check(0), "guest g: undercroft,harts: hart 0 does not exist");
+}
+
+TEST(CheckHarts, LeavesAHartForThoseThatFloat) {
+    auto machine = std::make_unique<HostMachine>();
+    auto config = std::make_unique<MachineConfig>();
+    for (const u64 id : {1, 2, 3}) {
+        HostHart hart;
+        hart.id = id;
+        hart.usable = id != 1;
+        ASSERT_TRUE(machine->harts.push(hart));
+    }
+    GuestConfig pinned, floating;
+    pinned.name = "pinned";
+    floating.name = "floating";
+    ASSERT_TRUE(pinned.harts.push(2) && config->guests.push(pinned) && config->guests.push(floating));
+    EXPECT_EQ(error_of(check_harts(*config, *machine)), "");
+    ASSERT_TRUE(config->guests[0].harts.push(3));
+    EXPECT_EQ(error_of(check_harts(*config, *machine)),
+              "guest floating: undercroft,harts: guests are pinned to all harts, and none is left");
+    config->guests[1].harts = config->guests[0].harts;
+    EXPECT_EQ(error_of(check_harts(*config, *machine)), "") << "all are pinned";
 }
 
 }  // namespace

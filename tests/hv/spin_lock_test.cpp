@@ -55,40 +55,40 @@ TEST(SpinLockWithoutRecord, CallsWhileItWaits) {
 }
 
 TEST_F(SpinLockTest, AcceptsRisingRanksAndReleaseInAnyOrder) {
-    SpinLock guest(LockRank::Guest), devices(LockRank::Devices), log(LockRank::Log);
+    SpinLock guest(LockRank::Guest), devices(LockRank::Devices), memory(LockRank::Memory);
     guest.lock();
-    log.lock();
+    memory.lock();
     guest.unlock();
-    log.unlock();
+    memory.unlock();
     devices.lock();
-    EXPECT_TRUE(log.try_lock());
-    log.unlock();
+    EXPECT_TRUE(memory.try_lock());
+    memory.unlock();
     devices.unlock();
     EXPECT_EQ(test::the_lock_context.held, 0u);
 }
 
 TEST_F(SpinLockDeathTest, ReportsAFallingRank) {
-    SpinLock guest(LockRank::Guest), log(LockRank::Log);
-    const LockGuard guard(log);
-    EXPECT_DEATH(guest.lock(), "lock order: rank 1 while holding 0x40");
-    EXPECT_DEATH(static_cast<void>(guest.try_lock()), "lock order: rank 1 while holding 0x40");
+    SpinLock guest(LockRank::Guest), memory(LockRank::Memory);
+    const LockGuard guard(memory);
+    EXPECT_DEATH(guest.lock(), "lock order: rank 2 while holding 0x40");
+    EXPECT_DEATH(static_cast<void>(guest.try_lock()), "lock order: rank 2 while holding 0x40");
 }
 
 TEST_F(SpinLockDeathTest, ReportsASecondLockOfARankBeforeItWaits) {
     SpinLock lock(LockRank::Guest), other(LockRank::Guest);
     const LockGuard guard(lock);
-    EXPECT_DEATH(other.lock(), "lock order: rank 1 while holding 0x2");
-    EXPECT_DEATH(lock.lock(), "lock order: rank 1 while holding 0x2");
+    EXPECT_DEATH(other.lock(), "lock order: rank 2 while holding 0x4");
+    EXPECT_DEATH(lock.lock(), "lock order: rank 2 while holding 0x4");
 }
 
 TEST_F(SpinLockDeathTest, ReportsAReleaseOfWhatIsNotHeld) {
     SpinLock lock(LockRank::Guest);
-    EXPECT_DEATH(lock.unlock(), "lock order: rank 1 while holding 0");
+    EXPECT_DEATH(lock.unlock(), "lock order: rank 2 while holding 0");
 }
 
 TEST(SpinLockWithoutRecord, ChecksNothing) {
-    SpinLock guest(LockRank::Guest), log(LockRank::Log);
-    const LockGuard first(log);
+    SpinLock guest(LockRank::Guest), memory(LockRank::Memory);
+    const LockGuard first(memory);
     const LockGuard second(guest);
     the_lock_hooks.context = [] { return static_cast<LockContext*>(nullptr); };
     EXPECT_FALSE(guest.try_lock());

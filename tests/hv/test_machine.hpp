@@ -15,6 +15,7 @@
 #include "isa/pte.hpp"
 #include "tests/hv/fake_platform.hpp"
 #include "tests/hv/fake_terminal.hpp"
+#include "tests/hv/lock_check.hpp"
 
 namespace uc::test {
 
@@ -36,6 +37,7 @@ class TestMachine {
     static constexpr u64 kGuestMemory = 4 * kMiB;
     static constexpr Gpa kEntry{0x8020'0000};  ///< of raw kernels
 
+    CheckLocks checked;
     FakePlatform platform;
     FakeTerminal terminal;
     Console console{terminal};
@@ -47,6 +49,7 @@ class TestMachine {
         std::memset(bytes_.get(), 0xa5, kMemory);
         memory.add({kBase, kMemory});
         environment.platform = &platform;
+        platform.terminal = &console;
         environment.memory = &memory;
         environment.console = &console;
         environment.wall_clock = &clock;
@@ -78,18 +81,25 @@ class TestMachine {
             ADD_FAILURE() << guest.error().text.view();
             std::abort();
         }
+        for (Vcpu& vcpu : (*guest)->vcpus()) vcpu.platform = &platform;
         return **guest;
+    }
+    /// Starts it, whatever it is doing, as the machine does once no hart runs it.
+    static bool start(Guest& guest) {
+        if (guest.act(guest.live() ? GuestAction::Reset : GuestAction::Start)) guest.start_over();
+        return guest.start().has_value();
     }
     /// A guest that waits at its first instruction, attached to the terminal.
     Guest& start(u32 vcpus = 1) {
         Guest& guest = create(config("guest0", vcpus));
-        EXPECT_TRUE(guest.start());
+        EXPECT_TRUE(start(guest));
         console.attach(&guest);
         return guest;
     }
 
     /// Everything printed so far.
     const std::string& output() {
+        console.service();
         console.drain();
         return terminal.out;
     }
@@ -106,6 +116,9 @@ class TestMachine {
     Pte window_{{Pte::V.mask | Pte::R.mask | Pte::A.mask | Pte::G.mask}};
     std::list<GuestConfig> configs_;
 };
+
+/// Does what others have asked of the vCPU, as its hart would before it runs it.
+inline void serve(Vcpu& vcpu) { vcpu.guest->serve_requests(vcpu, vcpu.mailbox.take()); }
 
 /// Puts `insn` where the guest's pc, taken as a physical address, is.
 inline void place(Guest& guest, Gpa pc, u32 insn) {

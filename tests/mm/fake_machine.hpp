@@ -55,6 +55,11 @@ class FakeMachine {
     void apply(unsigned vcpu, const TlbFlush& flush);
     /// The instruction at `gva`, which `vcpu` has just fetched, turned out to be privileged.
     void replace(unsigned vcpu, Gva gva, u32 insn) { apply(vcpu, shadow_->replace(vcpu, gva, insn)); }
+    /// What `vcpu` learns of an ecall that it met at `gva`.
+    u32 original(unsigned vcpu, Gva gva) {
+        const auto known = shadow_->known_original(vcpu, gva);
+        return known ? *known : shadow_->original(vcpu, gva);
+    }
     /// What `vcpu` finds at `gva` when it fetches there without a fault.
     std::optional<u32> fetched(unsigned vcpu, Gva gva);
 

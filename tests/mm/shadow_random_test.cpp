@@ -238,7 +238,7 @@ class RandomGuest {
         const u32 insn = machine_.ram().load<u32>(result.gpa).value();
         machine_.replace(vcpu, gva, insn);
         if (check(vcpu, view, gva, Access::Fetch).gpa != result.gpa) return;  // another translation was legal, too
-        const u32 original = machine_.shadow().original(vcpu, gva);
+        const u32 original = machine_.original(vcpu, gva);
         EXPECT_TRUE(original == insn || original == kEcall) << "step " << step_;
         replaced_ += original == insn && insn != kEcall;
     }

@@ -69,7 +69,7 @@ class ShadowReplaceTest : public testing::Test {
         EXPECT_EQ(access(va, Access::Fetch), Result::Ok);
         machine_->replace(0, va, insn);
     }
-    u32 original(Gva va) { return machine_->shadow().original(0, va); }
+    u32 original(Gva va) { return machine_->original(0, va); }
     const ShadowStats& stats() { return machine_->shadow().stats(); }
     void TearDown() override { EXPECT_TRUE(machine_->shadow().check_invariants()); }
 
@@ -176,6 +176,19 @@ TEST_F(ShadowReplaceTest, WhatIsKnownOfAPlaceEndsWithItsMapping) {
     machine_->fence(0, {}, {});
     EXPECT_EQ(fetch(kText + kOffset), kEcall);
     EXPECT_EQ(original(kText + kOffset), kInsn) << "the copy was kept";
+}
+
+/// What the hot path asks takes no lock: it answers only what was asked before, and only as long as nothing changed.
+TEST_F(ShadowReplaceTest, APlaceIsKnownOnceItWasLookedUp) {
+    start(config());
+    trap(kText + kOffset);
+    EXPECT_EQ(fetch(kText + kOffset), kEcall);
+    Shadow& shadow = machine_->shadow();
+    EXPECT_FALSE(shadow.known_original(0, kText + kOffset));
+    EXPECT_EQ(shadow.original(0, kText + kOffset), kInsn);
+    EXPECT_EQ(shadow.known_original(0, kText + kOffset), kInsn);
+    EXPECT_EQ(access(kText, Access::Load), Result::Ok);
+    EXPECT_FALSE(shadow.known_original(0, kText + kOffset)) << "the copy was given up";
 }
 
 TEST_F(ShadowReplaceTest, SuperpagesThatMayExecuteACopyAreSplit) {

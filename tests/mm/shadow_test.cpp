@@ -111,6 +111,23 @@ TEST_F(ShadowTest, SwitchingViewsAndKnownSpacesFlushesNothing) {
     EXPECT_EQ(roots.size(), 4) << "each with an ASID and a root of its own";
 }
 
+TEST_F(ShadowTest, RootsAreKnownOnceTheyWereChosen) {
+    start(config());
+    EXPECT_FALSE(shadow().try_activate(0, view(Priv::U)));
+    const u64 user_satp = shadow().activate(0, view(Priv::U)).host_satp;
+    EXPECT_FALSE(shadow().try_activate(0, view(Priv::S)));
+    const u64 kernel_satp = shadow().activate(0, view(Priv::S)).host_satp;
+    for (unsigned i = 0; i < 2; ++i) {
+        const auto user = shadow().try_activate(0, view(Priv::U));
+        const auto kernel = shadow().try_activate(0, view(Priv::S));
+        ASSERT_TRUE(user && kernel);
+        EXPECT_EQ(user->host_satp, user_satp);
+        EXPECT_EQ(kernel->host_satp, kernel_satp);
+        EXPECT_TRUE(user->flush.empty() && kernel->flush.empty());
+    }
+    EXPECT_FALSE(shadow().try_activate(0, view(Priv::U, false, 4, 2))) << "another space";
+}
+
 TEST_F(ShadowTest, WithoutHostAsidsAChangeOfRootIsAFlush) {
     auto c = config();
     c.options.host_asid_bits = 0;

@@ -88,7 +88,7 @@ void duel(u64 rounds) {
         while (d.received.load() != i) std::this_thread::yield();
     }
     d.over.store(true);
-    d.act(d.box.post(Request::Stop));
+    d.act(d.box.post(Request::Kick));
     receiver.join();
 }
 

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// How harts share the console: who finds it taken leaves the work to whoever has it.
+
+#include "hv/console.hpp"
+
+namespace uc {
+
+namespace {
+
+// As often a hart goes on for others. Then it has other things to do, and who prints without end sees to itself.
+constexpr unsigned kFavours = 8;
+
+}  // namespace
+
+void Console::LogSink::write(std::string_view text) {
+    const Guard guard(console_);
+    console_.write(text);
+}
+
+void Console::look_after(ConsoleClient& guest) {
+    if (!lock_.try_lock()) {
+        neglected_.store(true, std::memory_order_seq_cst);
+        // The one who had it may have looked just before.
+        if (!lock_.try_lock()) return;
+    }
+    guest.resume_output();
+    offer_input();
+    unlock();
+}
+
+void Console::unlock() {
+    for (unsigned favours = 0;; ++favours) {
+        backlog_.store(!typed_.empty(), std::memory_order_relaxed);
+        lock_.unlock();
+        // Whoever neglected a guest did so before it found the lock taken; releasing it comes before looking.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!neglected_.load(std::memory_order_relaxed) || favours == kFavours || !lock_.try_lock()) return;
+        neglected_.store(false, std::memory_order_relaxed);
+        service();
+    }
+}
+
+void Console::catch_up() {
+    if (!neglected_.load(std::memory_order_relaxed)) return;
+    neglected_.store(false, std::memory_order_relaxed);
+    const Guard guard(*this);
+    service();
+}
+
+void Console::terminal_interrupted() {
+    const Guard guard(*this);
+    service();
+}
+
+}  // namespace uc

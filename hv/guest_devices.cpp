@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// A guest's devices, and what they have to do with the world.
+
+#include "emul/mmio.hpp"
+#include "hv/guest.hpp"
+
+namespace uc {
+
+Outcome Guest::access_device(Vcpu& vcpu, const MemoryInsn& insn, Gpa gpa, Gva gva) {
+    vcpu.mailbox.leave();
+    const LockGuard guard(devices_lock_);
+    const Outcome outcome = uc::access_device(vcpu.hart(), *vcpu.platform, bus_, insn, gpa, gva);
+    if (rtc_) poll_clock(*vcpu.platform);
+    return outcome;
+}
+
+void Guest::set_seip(unsigned vcpu, bool level) {
+    Vcpu& v = vcpus_[vcpu];
+    reach(v, v.mailbox.set_line(level));
+}
+
+bool Guest::type(u8 byte) {
+    const LockGuard guard(devices_lock_);
+    return uart_.receive(byte);
+}
+
+std::optional<u8> Guest::take_received() {
+    const LockGuard guard(devices_lock_);
+    return uart_.take();
+}
+
+void Guest::resume_output() {
+    const auto print = [this] {
+        while (const auto byte = output_.front()) {
+            if (!environment_.console->put(*this, *byte)) return false;
+            output_.pop();
+        }
+        return true;
+    };
+    if (!print()) return;
+    {
+        const LockGuard guard(devices_lock_);
+        uart_.drain();
+    }
+    static_cast<void>(print());
+}
+
+bool Guest::drain_output() {
+    environment_.console->look_after(*this);
+    const LockGuard guard(devices_lock_);
+    return uart_.drain() && output_.empty();
+}
+
+}  // namespace uc
