@@ -152,6 +152,7 @@ LoadStatus Guest::start() {
         const LockGuard guard(devices_lock_);
         uart_.reset();
         if (rtc_) rtc_->reset();
+        clock_armed_.store(false, std::memory_order_relaxed);
         plic_.reset();
     }
     Vcpu& first = vcpus_[0];
@@ -276,25 +277,6 @@ void Guest::update_timer(Vcpu& vcpu) {
         vcpu.lines &= ~irq_bit(Irq::STI);
         vcpu.platform->set_timer(deadline);
     }
-}
-
-void Guest::poll_devices(Platform& here) {
-    if (!rtc_) return;
-    const LockGuard guard(devices_lock_);
-    poll_clock(here);
-}
-
-void Guest::poll_clock(Platform& here) {
-    rtc_->poll();
-    const auto alarm = rtc_->deadline();
-    if (!alarm) return;
-    constexpr u64 kNsPerSecond = 1'000'000'000;
-    constexpr u64 kLongest = 3600 * kNsPerSecond;  // then it is asked for again: nothing here overflows
-    const u64 now = environment_.wall_clock->now_ns();
-    const u64 wait = std::min(*alarm > now ? *alarm - now : 0, kLongest);
-    const u64 hz = here.timebase_hz();
-    const u64 ticks = wait / kNsPerSecond * hz + (wait % kNsPerSecond * hz + kNsPerSecond - 1) / kNsPerSecond;
-    here.set_timer(here.time() + ticks);
 }
 
 std::expected<Gpa, Cause> Guest::translate(Vcpu& vcpu, Gva gva, Access access) {

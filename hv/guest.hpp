@@ -204,6 +204,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     Uart16550 uart_;
     Syscon syscon_;
     std::optional<GoldfishRtc> rtc_;
+    std::atomic<bool> clock_armed_{false};  ///< its alarm is set
     Bus bus_;
     std::atomic<bool> ended_ = false;
     u32 restarts_ = 0;  ///< after failures

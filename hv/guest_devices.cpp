@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A guest's devices, and what they have to do with the world.
 
+#include <algorithm>
+
 #include "emul/mmio.hpp"
 #include "hv/guest.hpp"
 
@@ -10,8 +12,28 @@ Outcome Guest::access_device(Vcpu& vcpu, const MemoryInsn& insn, Gpa gpa, Gva gv
     vcpu.mailbox.leave();
     const LockGuard guard(devices_lock_);
     const Outcome outcome = uc::access_device(vcpu.hart(), *vcpu.platform, bus_, insn, gpa, gva);
-    if (rtc_) poll_clock(*vcpu.platform);
+    if (rtc_) poll_clock(*vcpu.platform);  // it may be what was accessed
     return outcome;
+}
+
+void Guest::poll_devices(Platform& here) {
+    if (!clock_armed_.load(std::memory_order_relaxed)) return;
+    const LockGuard guard(devices_lock_);
+    poll_clock(here);
+}
+
+void Guest::poll_clock(Platform& here) {
+    rtc_->poll();
+    const auto alarm = rtc_->deadline();
+    clock_armed_.store(alarm.has_value(), std::memory_order_relaxed);
+    if (!alarm) return;
+    constexpr u64 kNsPerSecond = 1'000'000'000;
+    constexpr u64 kLongest = 3600 * kNsPerSecond;  // then it is asked for again: nothing here overflows
+    const u64 now = environment_.wall_clock->now_ns();
+    const u64 wait = std::min(*alarm > now ? *alarm - now : 0, kLongest);
+    const u64 hz = here.timebase_hz();
+    const u64 ticks = wait / kNsPerSecond * hz + (wait % kNsPerSecond * hz + kNsPerSecond - 1) / kNsPerSecond;
+    here.set_timer(here.time() + ticks);
 }
 
 void Guest::set_seip(unsigned vcpu, bool level) {

@@ -302,6 +302,13 @@ void create_guests(Machine& machine) {
 
 extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64 fdt_address) {
     hv.boot_hart = hart_id;
+    if constexpr (kCheckLocks) {
+        the_lock_hooks.context = [] { return Hart::current() == nullptr ? nullptr : &Hart::current()->locks(); };
+        the_lock_hooks.violated = [](LockRank, u32) {
+            the_lock_hooks = {};
+            panic("locks are taken out of order");
+        };
+    }
     hv.firmware = probe_firmware();
     hv.sbi_terminal.init(hv.firmware.dbcn);
     use_terminal(hv.sbi_terminal);

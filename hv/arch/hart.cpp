@@ -108,6 +108,9 @@ void Hart::init(u64 id, const HartAbilities& abilities, const Machine& machine) 
     arm(~0ull);
 }
 
+// Boot code leaves tp zero.
+Hart* Hart::current() { return &this_hart(); }
+
 void Hart::route_terminal(const PlicContext& plic, unsigned source, TerminalListener& listener) {
     plic_ = plic;
     terminal_source_ = source;

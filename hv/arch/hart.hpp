@@ -7,6 +7,7 @@
 #include "hv/arch/plic_context.hpp"
 #include "hv/exit_clock.hpp"
 #include "hv/platform.hpp"
+#include "hv/spin_lock.hpp"
 #include "hv/terminal.hpp"
 
 namespace uc::arch {
@@ -34,6 +35,10 @@ class Hart final : public Platform {
         u64 timebase_hz = 0;
         u64 host_satp = 0;  ///< the hypervisor's own tables, in use now
     };
+    /// The hart that calls; null before its init().
+    [[nodiscard]] static Hart* current();
+    /// What the hart holds, for builds that check it.
+    [[nodiscard]] LockContext& locks() { return locks_; }
     /// `id`: mhartid. On the hart itself.
     void init(u64 id, const HartAbilities& abilities, const Machine& machine);
     /// External interrupts of `source` at `plic` are the terminal's.
@@ -75,6 +80,7 @@ class Hart final : public Platform {
 
     HartAbilities abilities_;
     u64 id_ = 0;
+    LockContext locks_;
     Machine machine_;
     PlicContext plic_;
     unsigned terminal_source_ = 0;
