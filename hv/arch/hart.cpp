@@ -101,6 +101,7 @@ void Hart::init(u64 id, const HartAbilities& abilities, const Machine& machine) 
     id_ = id;
     abilities_ = abilities;
     machine_ = machine;
+    use_exit_counter(exit_counter_);
     satp_ = machine.host_satp;
     set_this_hart(*this);
     csr_write<CsrNo::scounteren>(scounteren_);
@@ -195,14 +196,18 @@ inline void Hart::load_extension_state(const GuestHart& hart) {
 u64 Hart::exit_clock() { return read_exit_counter(); }
 
 inline bool Hart::after_trap(VcpuFrame& frame) {
-    const u64 entered = read_exit_counter();
     GuestHart& hart = frame.hart;
     TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
-    // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
-    if (!abilities_.exact_stval && trap.scause == Scause::of(Cause::IllegalInstruction)) [[unlikely]]
-        trap.stval = 0;
-    extension_state_ = trap.sstatus.raw & kExtensionState;
-    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
+    u64 entered;
+    if (usual_) [[likely]] {
+        entered = csr_read<CsrNo::cycle>();
+    } else {
+        entered = read_exit_counter();
+        // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
+        if (!abilities_.exact_stval && trap.scause == Scause::of(Cause::IllegalInstruction)) trap.stval = 0;
+    }
+    hart.sstatus.raw ^= (hart.sstatus.raw ^ trap.sstatus.raw) & kExtensionState;
+    extension_state_ = hart.sstatus.raw & kExtensionState;
     if (!handle_trap(frame, trap, entered, [this] { return read_exit_counter(); })) return false;
     load_extension_state(hart);
     return true;

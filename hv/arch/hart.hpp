@@ -44,7 +44,10 @@ class Hart final : public Platform {
     /// External interrupts of `source` at `plic` are the terminal's.
     void route_terminal(const PlicContext& plic, unsigned source, TerminalListener& listener);
     /// What exits are timed with. Before start().
-    void use_exit_counter(ExitCounter counter) { exit_counter_ = counter; }
+    void use_exit_counter(ExitCounter counter) {
+        exit_counter_ = counter;
+        usual_ = counter == ExitCounter::Cycle && abilities_.exact_stval;
+    }
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
@@ -88,6 +91,7 @@ class Hart final : public Platform {
     VcpuFrame* loaded_ = nullptr;  ///< whose f and v registers are in the hart, if it is their home
     bool stored_ = true;           ///< and in the frame as well
     ExitCounter exit_counter_ = ExitCounter::None;
+    bool usual_ = false;       ///< exits are timed by cycle, and stval is exact
     u64 armed_ = ~0ull;        ///< the deadline the hardware has
     u64 satp_ = 0;             ///< last written
     u64 extension_state_ = 0;  ///< FS and VS as the hart has them

@@ -40,7 +40,7 @@ def causes(events: list[dict], process: str) -> set[str]:
     return {e["name"] for e in events if e["pid"] in pids and e.get("cat") == "hypervisor"}
 
 
-@test(["noh", "u54", "nosstc"], tags=["monitor", "trace"])
+@test(["noh", "u54", "nosstc", "smp4"], tags=["monitor", "trace"])
 def trace_to_perfetto(bench: Bench) -> None:
     """Two guests are traced; their exits can be converted, and are those that they must have had."""
     payload = tree(bench, minikernel() | raw(bench, "counter", COUNTER_CODE), {
@@ -58,6 +58,9 @@ def trace_to_perfetto(bench: Bench) -> None:
         for process, expected in (("mini", {"csr", "sbi"}), ("counter", {"timer"})):
             if missing := expected - causes(events, process):
                 raise Failure(f"{process} had no exits by {missing}: {sorted(causes(events, process))}")
+        harts = {e["tid"] for e in events if e["name"] == "thread_name" and e["args"]["name"].startswith("hart ")}
+        if len(harts) < min(2, bench.machine.smp):
+            raise Failure(f"of {bench.machine.smp} harts, which two guests share, {len(harts)} were traced")
         running = [e for e in events if e.get("cat") == "guest"]
         if not any(e["name"] == "counter vCPU 0" for e in running):
             raise Failure("the counter was never seen to run")
@@ -66,7 +69,8 @@ def trace_to_perfetto(bench: Bench) -> None:
             raise Failure("no exit was timed")
         monitor.ask("trace 3 counter", r" +time \(s\) hart guest:vCPU +cause", r" +\d+\.\d{9} +\d+ counter:0 +[a-z-]+ .*\d$")
         monitor.ask("stats counter", r"counter: \d+ exits$", r" +cause +count", r" +timer +\d+ +\d+\.\d % +\d+ ns$")
-        monitor.ask("stop counter", r"counter: stopped$", r"\[uc\] counter: exits \S+ \d+ mean \d+ ns$")
+        monitor.ask("quit", r"not ended yet: counter; quit again ends it$")
+        monitor.ask("quit")
         bench.end(console)
 
 
