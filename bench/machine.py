@@ -58,7 +58,7 @@ class Machine:
             raise SystemExit(f"bench: {self.name}: workload {workload} did not finish\n{tail}")
         lat = {name: (int(count), int(ticks) * (1_000_000_000 // TIMEBASE_HZ))
                for name, count, ticks in re.findall(r"^lat (\w+) (\d+) (\d+)$", console, re.M)}
-        exits = {cause: int(count) for cause, count in re.findall(r"^\[uc\] guest0: exits (.+) (\d+)$", console, re.M)}
+        exits = {cause: int(count) for cause, count in re.findall(r"^\[uc\] guest0: exits (\S+) (\d+)(?: mean \d+ ns)?$", console, re.M)}
         return Result(cpu_seconds, console, lat, exits, {})
 
     def count(self, kernel, workload, plugin, scratch):

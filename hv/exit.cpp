@@ -154,7 +154,7 @@ u32 find_original(Vcpu& vcpu) {
 }
 
 // Everything but the ecalls that privileged instructions have become.
-[[gnu::noinline]] ExitReason handle_rare_exit(Vcpu& vcpu, const TrapInfo& trap) {
+[[gnu::noinline]] ExitReason handle_rare_exit(Vcpu& vcpu, TrapInfo trap) {
     if (trap.scause == Scause::of(Cause::IllegalInstruction)) return illegal_instruction(vcpu, trap.stval);
     if (trap.scause.is_interrupt()) return interrupt(trap.scause);
     const Gva address{trap.stval};
@@ -181,7 +181,7 @@ u32 find_original(Vcpu& vcpu) {
 
 }  // namespace
 
-ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap) {
+ExitReason handle_exit(Vcpu& vcpu, TrapInfo trap) {
     // A privileged instruction arrives as what it is for the first time only; then it is replaced.
     const GuestHart& hart = vcpu.hart();
     if (trap.scause == Scause::of(Cause::EcallFromU) && hart.priv == Priv::S) [[likely]] {

@@ -10,6 +10,6 @@ namespace uc {
 /// Handles the exit `trap` of `vcpu`: emulates, fills its shadow tables, or lets the guest take the exception itself.
 /// Afterwards its GuestHart is what the guest's own hart would be. Interrupts of the host are only classified: the
 /// caller serves them.
-ExitReason handle_exit(Vcpu& vcpu, const TrapInfo& trap);
+ExitReason handle_exit(Vcpu& vcpu, TrapInfo trap);
 
 }  // namespace uc

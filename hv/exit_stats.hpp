@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Why a vCPU left the guest: counts, and the last exits for people to read.
+// Why a vCPU left the guest, counted.
+
+#include "hv/shared_word.hpp"
+#include "isa/cause.hpp"
 
 #include <array>
 #include <string_view>
-
-#include "isa/cause.hpp"
 
 namespace uc {
 
@@ -29,6 +30,11 @@ enum class ExitReason : u8 {
 };
 inline constexpr usize kExitReasons = static_cast<usize>(ExitReason::Count);
 
+/// Whether it is the host's own business.
+[[nodiscard]] constexpr bool is_interrupt(ExitReason reason) {
+    return reason == ExitReason::Timer || reason == ExitReason::Software || reason == ExitReason::External;
+}
+
 /// Short lower-case name, as `undercroft.stats` prints it.
 [[nodiscard]] constexpr std::string_view name(ExitReason reason) {
     constexpr std::array<std::string_view, kExitReasons> kNames{
@@ -37,36 +43,30 @@ inline constexpr usize kExitReasons = static_cast<usize>(ExitReason::Count);
     return kNames[static_cast<usize>(reason)];
 }
 
-/// One exit as it happened.
-struct ExitRecord {
-    u64 pc = 0;
-    u64 scause = 0;
-    u64 stval = 0;
-    ExitReason reason{};  ///< what it turned out to be
-};
-
-/// Counts and the ring of one vCPU, written by the hart that runs it.
+/// Exits of one vCPU, written by the hart that runs it.
 struct ExitStats {
-    static constexpr usize kRing = 64;  ///< a power of two
+    struct Kind {
+        SharedWord count;
+        SharedWord spent;  ///< in the hypervisor, in units of the ExitClock
+    };
+    std::array<Kind, kExitReasons> kinds{};
 
-    u64 exits = 0;  ///< all of them; the next record goes to exits % kRing
-    std::array<u64, kExitReasons> count{};
-    std::array<u64, 16> exceptions{};      ///< passed on to the guest, by cause
-    std::array<ExitRecord, kRing> ring{};  ///< last, so that all else is within reach of an offset
+    std::array<u64, 16> exceptions{};  ///< passed on to the guest, by cause
 
-    /// An exit as it arrives, and then what it turned out to be.
-    void record(u64 pc, u64 scause, u64 stval) {
-        ExitRecord& last = ring[exits++ % kRing];
-        last.pc = pc;  // one by one: GCC 12 copies the whole by bytes
-        last.scause = scause;
-        last.stval = stval;
-    }
     /// The guest is given an exception of its own, which is neither a page fault nor an illegal instruction.
     void pass_on(Cause cause) { ++exceptions[static_cast<usize>(cause) % exceptions.size()]; }
     [[nodiscard]] u64 passed_on(Cause cause) const { return exceptions[static_cast<usize>(cause)]; }
-    void tally(ExitReason reason) {
-        ++count[static_cast<usize>(reason)];
-        ring[(exits - 1) % kRing].reason = reason;
+    void add(ExitReason reason, u64 spent) {
+        Kind& kind = kinds[static_cast<usize>(reason)];
+        kind.count.add(1);
+        kind.spent.add(spent);
+    }
+    [[nodiscard]] const Kind& of(ExitReason reason) const { return kinds[static_cast<usize>(reason)]; }
+    /// All of them.
+    [[nodiscard]] u64 exits() const {
+        u64 sum = 0;
+        for (const Kind& kind : kinds) sum += kind.count.get();
+        return sum;
     }
 };
 

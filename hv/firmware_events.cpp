@@ -13,7 +13,7 @@ u64 firmware_events(const Vcpu& vcpu, sbi::pmu::FirmwareEvent event) {
         case sbi::pmu::MisalignedStore: return stats.passed_on(Cause::StoreMisaligned);
         case sbi::pmu::AccessLoad: return stats.passed_on(Cause::LoadAccess);
         case sbi::pmu::AccessStore: return stats.passed_on(Cause::StoreAccess);
-        case sbi::pmu::IllegalInsn: return stats.count[static_cast<usize>(ExitReason::Illegal)];
+        case sbi::pmu::IllegalInsn: return stats.of(ExitReason::Illegal).count.get();
         default: return vcpu.received.of(event);
     }
 }

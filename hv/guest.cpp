@@ -83,6 +83,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
              HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors)
     : config_(config),
       environment_(environment),
+      number_(number),
       features_(environment.features),
       ram_(kGuestRamBase, ram.base, {environment.memory->pointer(ram.base), ram.size}),
       pool_range_(pool),

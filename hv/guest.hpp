@@ -101,6 +101,8 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     void fail_to_start(std::string_view reason);
 
     [[nodiscard]] std::string_view name() const { return config_.name; }
+    /// What tells it from the other guests: create()'s `number`.
+    [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
     [[nodiscard]] GuestState state() const { return state_.load(std::memory_order_seq_cst); }
     /// Whether its vCPUs may run.
@@ -182,6 +184,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
 
     const GuestConfig& config_;
     const GuestEnvironment& environment_;
+    unsigned number_;
     Features features_;
     std::atomic<GuestState> state_ = GuestState::Created;
     Text<200> fail_reason_;

@@ -168,7 +168,7 @@ std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
     }
     record.vcpus = static_cast<u32>(guest.vcpus().size());
     record.memory = guest.ram().size();
-    for (const Vcpu& vcpu : guest.vcpus()) record.exits += vcpu.stats.exits;
+    for (const Vcpu& vcpu : guest.vcpus()) record.exits += vcpu.stats.exits();
     record.is_caller = &guest == &guest_ ? 1 : 0;
     return record;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "hv/exit_text.hpp"
 #include "hv/log.hpp"
 #include "hv/monitor.hpp"
 
@@ -26,6 +27,12 @@ bool Machine::add(Guest& guest) {
     if (affinity(guest.config()) == 0 && !guest.config().harts.empty()) return false;
     if (!guests_.push(&guest)) return false;
     console_.add(guest, guest.name());
+    return true;
+}
+
+bool Machine::start_trace(HostMemory& memory, const ExitClock& clock) {
+    if (!history_.start(memory, runners_.size(), clock, platform_.timebase_hz())) return false;
+    for (Runner* runner : runners_) history_.add(runner->hart_id(), runner->trace());
     return true;
 }
 
@@ -140,22 +147,26 @@ void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why)
 }
 
 // For who looks for the cause of a failure: the guest is kept as it is, and this is what it did last.
-void Machine::print_last_exits(Guest& guest) const {
-    constexpr u64 kShown = 5;
-    for (const Vcpu& vcpu : guest.vcpus()) {
-        const ExitStats& stats = vcpu.stats;
-        for (u64 i = stats.exits - std::min(stats.exits, kShown); i < stats.exits; ++i) {
-            const ExitRecord& exit = stats.ring[i % ExitStats::kRing];
-            log_info("{}: vCPU {}: pc {x} {} stval {x}", guest.name(), vcpu.id, exit.pc, name(exit.reason), exit.stval);
-        }
+void Machine::print_last_exits(const Guest& guest) {
+    constexpr usize kShown = 8;
+    const auto its_own = [&](const TracedExit& e) { return !e.record.is_mark() && e.record.guest == guest.number(); };
+    const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Failure);
+    auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
+    if (left == 0) return;
+    log_info("{}: the last of its exits:", guest.name());
+    for (const TracedExit& exit : exits) {
+        if (its_own(exit) && left-- <= kShown) log_info("{}", exit_row(exit, guest.name()).view());
     }
 }
 
 void Machine::print_stats(Guest& guest) const {
     for (const Vcpu& vcpu : guest.vcpus()) {
         for (usize i = 0; i < kExitReasons; ++i) {
-            if (vcpu.stats.count[i] == 0) continue;
-            log_always("{}: exits {} {}", guest.name(), name(static_cast<ExitReason>(i)), vcpu.stats.count[i]);
+            const u64 count = vcpu.stats.kinds[i].count.get();
+            if (count == 0) continue;
+            const u64 ns = history_.clock().ns(vcpu.stats.kinds[i].spent.get());
+            const auto mean = ns == 0 ? Text<32>() : Text<32>(" mean ", ns / count, " ns");
+            log_always("{}: exits {} {}{}", guest.name(), name(static_cast<ExitReason>(i)), count, mean.view());
         }
     }
     if (!guest.has_run()) return;

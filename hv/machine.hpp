@@ -2,6 +2,7 @@
 #pragma once
 // The guests of this machine, and what becomes of them.
 
+#include "hv/exit_history.hpp"
 #include "hv/fixed_vector.hpp"
 #include "hv/guest.hpp"
 #include "hv/options.hpp"
@@ -37,7 +38,12 @@ class Machine final : public GuestKeeper {
     /// hart for one that floats.
     [[nodiscard]] bool start();
 
+    /// Takes memory for what is kept of exits on the runners' harts, which `clock` times; false where there is not
+    /// enough.
+    [[nodiscard]] bool start_trace(HostMemory& memory, const ExitClock& clock);
+
     // Any hart.
+    [[nodiscard]] ExitHistory& history() { return history_; }
     [[nodiscard]] std::span<Guest* const> guests() const override { return {guests_.begin(), guests_.size()}; }
     [[nodiscard]] std::span<Runner* const> runners() const { return {runners_.begin(), runners_.size()}; }
     [[nodiscard]] Console& console() { return console_; }
@@ -73,7 +79,7 @@ class Machine final : public GuestKeeper {
     void follow_end(Guest& guest, GuestState how);
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
     void print_stats(Guest& guest) const;
-    void print_last_exits(Guest& guest) const;
+    void print_last_exits(const Guest& guest);
     [[nodiscard]] HartMask affinity(const GuestConfig& config) const;
     [[nodiscard]] bool anyone_live() const;
 
@@ -81,6 +87,7 @@ class Machine final : public GuestKeeper {
     Console& console_;
     const Options& options_;
     Scheduler scheduler_;
+    ExitHistory history_;
     SpinLock lifecycle_lock_{LockRank::Lifecycle};
     FixedVector<Runner*, kMaxHostHarts> runners_;
     FixedVector<Guest*, kMaxGuests> guests_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine_view.hpp"
 
-#include <algorithm>
-
 namespace uc {
 
 MonitorGuest MachineView::guest(usize number) {
@@ -24,7 +22,7 @@ MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
     if (v.up() && g.live()) {
         state = !g.running() ? name(g.state()) : runs ? "running" : v.waiting ? "waiting" : "ready";
     }
-    return {state, hart, v.stats.exits, v.hart().pc, v.hart().priv};
+    return {state, hart, v.stats.exits(), v.hart().pc, v.hart().priv};
 }
 
 std::optional<usize> MachineView::attached() {
@@ -42,18 +40,16 @@ MonitorStatus MachineView::act(usize guest, GuestAction action) {
 }
 
 MonitorStats MachineView::stats(usize guest) {
+    const ExitClock& clock = machine_.history().clock();
     MonitorStats sum{};
     for (const Vcpu& vcpu : at(guest).vcpus()) {
-        for (usize i = 0; i < kExitReasons; ++i) sum[i].count += vcpu.stats.count[i];
+        for (usize i = 0; i < kExitReasons; ++i) {
+            const ExitStats::Kind& kind = vcpu.stats.kinds[i];
+            sum[i].count += kind.count.get();
+            sum[i].ns += clock.ns(kind.spent.get());
+        }
     }
     return sum;
-}
-
-usize MachineView::trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) {
-    const ExitStats& stats = at(guest).vcpus()[vcpu].stats;
-    const usize count = std::min<u64>({exits.size(), ExitStats::kRing, stats.exits});
-    for (usize i = 0; i < count; ++i) exits[i] = stats.ring[(stats.exits - count + i) % ExitStats::kRing];
-    return count;
 }
 
 std::expected<GuestHart, MonitorError> MachineView::registers(usize guest, unsigned vcpu) {

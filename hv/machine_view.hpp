@@ -18,7 +18,7 @@ class MachineView final : public MonitorTarget {
     void attach(usize guest) override;
     MonitorStatus act(usize guest, GuestAction action) override;
     MonitorStats stats(usize guest) override;
-    usize trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) override;
+    std::span<const TracedExit> trace() override { return machine_.history().collect(ExitHistory::Reader::Monitor); }
     std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) override;
     std::expected<MonitorWalk, MonitorError> walk(usize guest, unsigned vcpu, Gva va) override;
     bool read(usize guest, Gpa address, std::span<u8> bytes) override;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <new>
 
+#include "hv/arch/counter_costs.hpp"
 #include "hv/arch/csr_access.hpp"
 #include "hv/arch/hart.hpp"
 #include "hv/arch/host_memory_map.hpp"
@@ -270,6 +271,17 @@ void describe_environment() {
     describe_guest_cpu();
 }
 
+void start_trace(Machine& machine) {
+    const TraceMode mode = hv.boot.options.trace;
+    if (mode == TraceMode::Off) return;
+    const CounterCosts costs = measure_counters(hv.abilities.counters, hv.hart.timebase_hz());
+    const ExitClock clock = choose_exit_clock(mode, costs, hv.hart.timebase_hz());
+    if (!machine.start_trace(hv.memory, clock)) return log_warn("too little memory to trace exits");
+    hv.hart.use_exit_counter(clock.counter);
+    for (SecondaryHart* hart : hv.others) hart->hart().use_exit_counter(clock.counter);
+    log_info("trace: {} exits for each hart, {}", ExitTrace::kRecords, describe(clock, mode, costs).view());
+}
+
 void create_guests(Machine& machine) {
     if (!hv.machine.initrd) die("no payload: pass a kernel or an image tree as initrd");
     must(read_payload(bytes_at(*hv.machine.initrd), hv.machine.bootargs, hv.boot));
@@ -278,6 +290,7 @@ void create_guests(Machine& machine) {
     must(check_harts(hv.boot.config, hv.machine));
     must(check_supported(hv.boot.config, arch::window.mode));
     hv.environment.guests = static_cast<unsigned>(hv.boot.config.guests.size());
+    start_trace(machine);
     for (const GuestConfig& config : hv.boot.config.guests) {
         Guest* guest = must(Guest::create(config, hv.environment, static_cast<unsigned>(machine.guests().size())));
         if (!machine.add(*guest)) panic("a guest was checked, and has no hart");

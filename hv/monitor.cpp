@@ -16,7 +16,7 @@ constinit const std::array<Monitor::Command, 16> Monitor::kCommands{{
     {"resume", "NAME", "let a paused guest go on", 1, 1, Kind::Guest, &Monitor::resume},
     {"reset", "NAME", "start a guest again from the beginning", 1, 1, Kind::Guest, &Monitor::reset},
     {"stats", "[NAME] [-w]", "count exits by cause; -w: each second", 0, 2, Kind::Guest, &Monitor::stats},
-    {"trace", "[N [NAME]]", "show the last N exits (default 16) of each vCPU", 0, 2, Kind::None, &Monitor::trace},
+    {"trace", "[N [NAME]] | dump", "show the last N exits (16), or all for tools", 0, 2, Kind::None, &Monitor::trace},
     {"pt", "NAME VA [VCPU]", "translate an address as guest and hardware do", 2, 3, Kind::Guest, &Monitor::pt},
     {"regs", "NAME [VCPU]", "show registers", 1, 2, Kind::Guest, &Monitor::regs},
     {"mem", "NAME GPA [BYTES]", "show the guest's memory (default 128 bytes)", 2, 3, Kind::Guest, &Monitor::mem},

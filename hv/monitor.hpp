@@ -94,7 +94,7 @@ class Monitor final : public ConsolePrompt, public Completer {
     void print_stats();
     void print_stats(usize guest);
     void trace(Words arguments);
-    void print_trace(usize guest, unsigned vcpu, usize most);
+    void dump_trace();
     void pt(Words arguments);
     void regs(Words arguments);
     void mem(Words arguments);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "hv/exit_text.hpp"
 #include "hv/monitor.hpp"
 
 namespace uc {
@@ -12,24 +13,6 @@ namespace {
 constexpr std::array<std::string_view, 32> kRegisters{
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
     "a6",   "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
-
-constexpr std::array<std::string_view, 16> kExceptions{
-    "fetch misaligned", "fetch access",    "illegal instruction", "breakpoint",      "load misaligned", "load access",
-    "store misaligned", "store access",    "ecall from U",        "ecall from S",    "exception 10",    "exception 11",
-    "fetch page fault", "load page fault", "exception 14",        "store page fault"};
-
-Text<24> cause_text(Scause cause) {
-    const u64 code = cause.get(Scause::Code);
-    if (!cause.is_interrupt()) {
-        return code < kExceptions.size() ? Text<24>(kExceptions[code]) : Text<24>("exception ", code);
-    }
-    switch (static_cast<Irq>(code)) {
-        case Irq::SSI: return Text<24>("software interrupt");
-        case Irq::STI: return Text<24>("timer interrupt");
-        case Irq::SEI: return Text<24>("external interrupt");
-        default: return Text<24>("interrupt ", code);
-    }
-}
 
 std::string_view mode_name(SatpMode mode) {
     switch (mode) {
@@ -129,35 +112,36 @@ void Monitor::print_stats(usize guest) {
 }
 
 void Monitor::trace(Words arguments) {
+    if (arguments.size() == 1 && arguments[0] == "dump") return dump_trace();
     u64 most = 16;
     if (!arguments.empty()) {
         const auto wanted = read_number(arguments[0]);
         if (!wanted) return;
-        most = std::min<u64>(*wanted, ExitStats::kRing);
+        most = *wanted;
     }
     std::optional<usize> only;
     if (arguments.size() == 2) {
         only = find_guest(arguments[1]);
         if (!only) return;
     }
-    for (usize i = 0; i < target_.guest_count(); ++i) {
-        if (only && *only != i) continue;
-        const unsigned vcpus = target_.guest(i).vcpus;
-        for (unsigned v = 0; v < vcpus; ++v) print_trace(i, v, most);
+    const auto shown = [&](const TracedExit& exit) {
+        return !exit.record.is_mark() && (!only || *only == exit.record.guest);
+    };
+    const std::span<const TracedExit> exits = target_.trace();
+    u64 left = static_cast<u64>(std::ranges::count_if(exits, shown));
+    if (left == 0) return say("no exits are kept");
+    exit_heading().print(out_);
+    for (const TracedExit& exit : exits) {
+        if (shown(exit) && left-- <= most) exit_row(exit, target_.guest(exit.record.guest).name).print(out_);
     }
 }
 
-void Monitor::print_trace(usize guest, unsigned vcpu, usize most) {
-    std::array<ExitRecord, ExitStats::kRing> records;
-    const usize count = target_.trace(guest, vcpu, std::span{records}.first(most));
-    say("{} vCPU {}: the last {} exits", target_.guest(guest).name, vcpu, count);
-    for (const ExitRecord& record : std::span{records}.first(std::min(count, most))) {
-        TextRow("  pc ", hex16(record.pc))
-            .at(24, name(record.reason))
-            .at(36, cause_text({{record.scause}}))
-            .at(57, "stval ", hex16(record.stval))
-            .print(out_);
-    }
+void Monitor::dump_trace() {
+    const std::span<const TracedExit> exits = target_.trace();
+    say("{}", DumpLine::begin(exits.size()).view());
+    for (usize i = 0; i < target_.guest_count(); ++i) say("{}", DumpLine::guest(i, target_.guest(i).name).view());
+    for (const TracedExit& exit : exits) say("{}", DumpLine::exit(exit).view());
+    say("{}", DumpLine::end(exits.size()).view());
 }
 
 void Monitor::pt(Words arguments) {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "emul/guest_hart.hpp"
-#include "hv/exit_stats.hpp"
+#include "hv/exit_history.hpp"
 #include "hv/guest_action.hpp"
 #include "hv/log.hpp"
 #include "hv/page_table_view.hpp"
@@ -65,8 +65,8 @@ class MonitorTarget {
     [[nodiscard]] virtual MonitorStatus act(usize guest, GuestAction action) = 0;
     /// All exits since the guest was made, of all its vCPUs.
     [[nodiscard]] virtual MonitorStats stats(usize guest) = 0;
-    /// The last exits, the newest at the end: fills what it can of `exits` and returns how many.
-    [[nodiscard]] virtual usize trace(usize guest, unsigned vcpu, std::span<ExitRecord> exits) = 0;
+    /// The last exits and marks of all harts, the newest at the end. Valid until the next call.
+    [[nodiscard]] virtual std::span<const TracedExit> trace() = 0;
     /// The registers of a vCPU that need not be still.
     [[nodiscard]] virtual std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) = 0;
     /// What becomes of `va` in the vCPU's address space of the moment, without effect on the guest. view_guest_tables()

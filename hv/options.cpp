@@ -17,6 +17,14 @@ std::optional<LogLevel> parse_level(std::string_view name) {
     return std::nullopt;
 }
 
+std::optional<TraceMode> parse_trace(std::string_view name) {
+    if (name == "off") return TraceMode::Off;
+    if (name == "untimed") return TraceMode::Untimed;
+    if (name == "on") return TraceMode::On;
+    if (name == "timed") return TraceMode::Timed;
+    return std::nullopt;
+}
+
 LoadStatus apply(std::string_view option, Options& options) {
     std::string_view value = option;
     const std::string_view key = take_until(value, '=');
@@ -29,6 +37,10 @@ LoadStatus apply(std::string_view option, Options& options) {
     } else if (key == "undercroft.replace") {
         if (value != "on" && value != "off") return load_error("option ", option, ": not one of on, off");
         options.replace = value == "on";
+    } else if (key == "undercroft.trace") {
+        const std::optional<TraceMode> mode = parse_trace(value);
+        if (!mode) return load_error("option ", option, ": not one of off, untimed, on, timed");
+        options.trace = *mode;
     } else if (key == "vcpus") {
         const std::optional<u64> vcpus = parse_number(value);
         if (!vcpus || *vcpus == 0 || *vcpus > kMaxVcpus) return load_error("option ", option, ": not 1 to ", kMaxVcpus);

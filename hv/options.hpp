@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "hv/exit_clock.hpp"
 #include "hv/load_error.hpp"
 #include "hv/log.hpp"
 #include "isa/csr.hpp"
@@ -16,6 +17,7 @@ struct Options {
     LogLevel loglevel = LogLevel::Info;  ///< undercroft.loglevel=error|warn|info|debug
     bool stats = false;                  ///< undercroft.stats: print the exit counts at the end
     bool replace = true;                 ///< undercroft.replace=on|off: privileged instructions (docs/replacing.md)
+    TraceMode trace = TraceMode::On;     ///< undercroft.trace=off|untimed|on|timed
     std::optional<u32> vcpus;            ///< vcpus=N, of the only guest
     std::optional<SatpMode> mmu;         ///< mmu=sv39|sv48|sv57, the largest mode offered to the only guest
     std::optional<u64> memory;           ///< memory=SIZE in bytes, K, M or G, of the only guest

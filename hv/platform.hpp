@@ -10,10 +10,6 @@
 
 namespace uc {
 
-/// What to do about a trap. Returns whether the guest may go on at once: its registers and sstatus apart, nothing that
-/// use_translation() and run() set up has changed.
-using ExitHandler = bool (*)(VcpuFrame& frame, const TrapInfo& trap);
-
 /// One host hart. All calls concern the hart that makes them, and come from the hart that they concern; but for
 /// interrupt() and time().
 class Platform : public Host {
@@ -21,9 +17,11 @@ class Platform : public Host {
     /// Makes `host_satp` the translation, for the hypervisor at once and for guests from then on. What is owed for the
     /// change is owed afterwards: before, the hart may still walk the old tables and remember what it finds.
     virtual void use_translation(u64 host_satp) = 0;
-    /// Runs the guest in `frame`, and `handler` at each trap, until that says that the guest may not just go on;
-    /// returns the last trap. sstatus.FS and VS go in and come back with the frame; pc is where it trapped.
-    virtual TrapInfo run(VcpuFrame& frame, ExitHandler handler) = 0;
+    /// Runs the guest in `frame`, and handle_trap() at each trap, until that says that the guest may not just go on.
+    /// sstatus.FS and VS go in and come back with the frame; pc is where it trapped.
+    virtual void run(VcpuFrame& frame) = 0;
+    /// What handle_trap() is given to time exits with, now.
+    [[nodiscard]] virtual u64 exit_clock() = 0;
     /// Discharges a flush that the shadow MMU owes.
     void flush(const TlbFlush& owed) {
         if (!owed.empty()) perform(owed);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "hv/runner.hpp"
 
-#include "emul/trap.hpp"
-#include "hv/exit.hpp"
 #include "hv/machine.hpp"
 #include "hv/monitor.hpp"
 #include "hv/shadow_access.hpp"
+#include "hv/trap_handler.hpp"
 #include "hv/vcpu_switch.hpp"
 
 namespace uc {
@@ -14,11 +13,6 @@ namespace {
 
 constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
 constexpr u64 kNsPerSecond = 1'000'000'000;
-
-u8 translation_key(const GuestHart& hart) {
-    constexpr u64 kMask = Sstatus::SUM.mask | Sstatus::MXR.mask;
-    return static_cast<u8>((hart.sstatus.raw & kMask) >> (Sstatus::SUM.lsb - 1)) | static_cast<u8>(hart.priv);
-}
 
 void deliver_interrupt(Vcpu& vcpu) {
     if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
@@ -30,46 +24,15 @@ void wake_if_pending(Vcpu& vcpu) {
     if (vcpu.waiting && (vcpu.pending() & vcpu.hart().sie.raw) != 0) vcpu.go_on();
 }
 
-// Whether an interrupt may be due. Below S-mode they are always enabled (Privileged 1.12, 4.1.1).
-bool may_interrupt(const Vcpu& vcpu) {
-    const GuestHart& hart = vcpu.hart();
-    return (vcpu.pending() & hart.sie.raw) != 0 && (hart.priv == Priv::U || hart.sstatus.get(Sstatus::SIE) != 0);
-}
+}  // namespace
 
-bool translation_changed(const Vcpu& vcpu) {
-    return vcpu.translation_stale || translation_key(vcpu.hart()) != vcpu.translation_key;
-}
-
-// Whether nothing can follow from such an exit but for the vCPU itself: it does not sleep, the guest has not ended, and
-// there is nothing to do for the host, for the guest's UART or for other vCPUs.
-bool concerns_only_itself(ExitReason reason) {
-    constexpr auto bit = [](ExitReason r) { return 1u << static_cast<unsigned>(r); };
-    constexpr u32 kFarther = bit(ExitReason::Wfi) | bit(ExitReason::Sbi) | bit(ExitReason::Mmio) |
-                             bit(ExitReason::Timer) | bit(ExitReason::Software) | bit(ExitReason::External);
-    return (kFarther & bit(reason)) == 0;
-}
-
-// Goes Inside; false, with what others have asked for done, when there was any.
-[[gnu::noinline]] bool enter(Vcpu& vcpu) {
+bool go_inside(Vcpu& vcpu) {
     const Requests requests = vcpu.mailbox.enter();
     if (!requests.any()) [[likely]]
         return true;
     vcpu.guest->serve_requests(vcpu, requests);
     return false;
 }
-
-// Handles an exit; says whether the guest may just go on. This is the hot path: most traps never leave it.
-bool handle_and_go_on(VcpuFrame& frame, const TrapInfo& trap) {
-    Vcpu& vcpu = Vcpu::of(frame);
-    vcpu.stats.record(vcpu.hart().pc, trap.scause.raw, trap.stval);
-    const ExitReason reason = handle_exit(vcpu, trap);
-    vcpu.stats.tally(reason);
-    vcpu.last_exit = reason;
-    if (!concerns_only_itself(reason) || may_interrupt(vcpu) || translation_changed(vcpu)) return false;
-    return vcpu.mailbox.is_inside() || enter(vcpu);
-}
-
-}  // namespace
 
 bool Runner::keeps_house() const { return machine_.house_hart() == number_; }
 
@@ -103,10 +66,11 @@ bool Runner::change_translation(Vcpu& vcpu) {
 // Into the guest, until it cannot just go on.
 void Runner::run_vcpu(Vcpu& vcpu) {
     if (may_interrupt(vcpu)) deliver_interrupt(vcpu);
-    if (!vcpu.mailbox.is_inside() && !enter(vcpu)) return;
+    if (!vcpu.mailbox.is_inside() && !go_inside(vcpu)) return;
     if ((last_ != &vcpu || translation_changed(vcpu)) && !change_translation(vcpu)) return;
-    const TrapInfo trap = platform_.run(vcpu.frame, handle_and_go_on);
-    if (trap.scause.is_interrupt()) {
+    trace_.enter(vcpu, platform_);
+    platform_.run(vcpu.frame);
+    if (is_interrupt(vcpu.last_exit)) {
         vcpu.mailbox.leave();
         serve_interrupts();
     } else if (vcpu.guest->has_output() || (vcpu.last_exit == ExitReason::Mmio && machine_.console().has_backlog())) {
@@ -132,6 +96,7 @@ bool Runner::take_up(Vcpu& vcpu) {
 void Runner::let_go(Vcpu& vcpu) {
     vcpu.mailbox.leave();
     end_stay(vcpu, vcpu.runnable() && vcpu.guest->running());
+    trace_.leave(platform_);
     platform_.put_away(vcpu.frame);
     if (machine_.shares_harts() || !vcpu.guest->lasts()) {
         platform_.park();

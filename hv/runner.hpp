@@ -24,6 +24,8 @@ class alignas(64) Runner {
     [[nodiscard]] Platform& platform() const { return platform_; }
     [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] u64 hart_id() const { return hart_id_; }
+    /// The last exits on the hart.
+    [[nodiscard]] ExitTrace& trace() { return trace_; }
     /// The guest whose vCPU or tables the hart may be using; null: none.
     [[nodiscard]] const Guest* guest() const { return guest_.load(std::memory_order_seq_cst); }
     /// The vCPU that it runs, or is about to; null: none. A glance.
@@ -50,6 +52,7 @@ class alignas(64) Runner {
     const u64 hart_id_;
     std::atomic<const Guest*> guest_{nullptr};
     std::atomic<Vcpu*> current_{nullptr};
+    ExitTrace trace_;
     Vcpu* last_ = nullptr;     ///< whose translation the hart has; null: nobody's
     u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
     bool timer_rang_ = false;  ///< since the scheduler was asked last

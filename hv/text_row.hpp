@@ -42,7 +42,8 @@ class TextRow {
         while (text_.view().size() < column && text_.view().size() < text_.capacity());
         return add(parts...);
     }
-    void print(TextSink& out) {
+    [[nodiscard]] std::string_view view() const { return text_.view(); }
+    void print(TextSink& out) const {
         out.write(text_.view());
         out.write("\n");
     }

@@ -3,7 +3,7 @@
 // One virtual CPU: the guest's hart, and what the hypervisor keeps about it.
 
 #include "emul/sbi_server.hpp"
-#include "hv/exit_stats.hpp"
+#include "hv/exit_trace.hpp"
 #include "hv/firmware_events.hpp"
 #include "hv/mailbox.hpp"
 #include "hv/platform.hpp"
@@ -38,7 +38,9 @@ struct Vcpu {
     bool translation_stale = true;  ///< satp was written, or the tables behind it went away
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
-    ExitReason last_exit{};
+    ExitReason last_exit{};         ///< of those that lead to the run loop
+    ExitTrace* trace = nullptr;     ///< of the hart that runs it, or ran it last
+    u64 trace_tag = 0;              ///< what its records there carry
     SbiState sbi;
     StealTime steal_time;
     Received received;            ///< counted by any hart

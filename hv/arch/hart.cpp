@@ -9,6 +9,7 @@
 #include "hv/arch/csr_access.hpp"
 #include "hv/arch/frame_offsets.h"
 #include "hv/arch/sbi_call.hpp"
+#include "hv/trap_handler.hpp"
 
 extern "C" void uc_enter_guest(uc::VcpuFrame* frame);
 extern "C" uc::u64 uc_read_fp(uc::u64 reg);
@@ -100,6 +101,7 @@ void Hart::init(u64 id, const HartAbilities& abilities, const Machine& machine) 
     id_ = id;
     abilities_ = abilities;
     machine_ = machine;
+    use_exit_counter(exit_counter_);
     satp_ = machine.host_satp;
     set_this_hart(*this);
     csr_write<CsrNo::scounteren>(scounteren_);
@@ -139,14 +141,12 @@ void Hart::use_translation(u64 host_satp) {
 }
 
 // Each CSR is written only when it changes: on emulators and on some cores a write costs far more than the comparison.
-TrapInfo Hart::run(VcpuFrame& frame, ExitHandler handler) {
+void Hart::run(VcpuFrame& frame) {
     if (&frame != loaded_ || frame.home != this) switch_to(frame);
     stored_ = false;
     load_user_rights(frame.hart);
     load_extension_state(frame.hart);
-    handler_ = handler;
     uc_enter_guest(&frame);
-    return trap_;
 }
 
 // The f and v registers of a vCPU stay in the hart until another one runs here. What they hold while FS or VS are off
@@ -187,15 +187,28 @@ inline void Hart::load_extension_state(const GuestHart& hart) {
     extension_state_ = wanted;
 }
 
+[[gnu::always_inline]] inline u64 Hart::read_exit_counter() const {
+    if (exit_counter_ == ExitCounter::Cycle) [[likely]]
+        return csr_read<CsrNo::cycle>();
+    return exit_counter_ == ExitCounter::Time ? csr_read<CsrNo::time>() : 0;
+}
+
+u64 Hart::exit_clock() { return read_exit_counter(); }
+
 inline bool Hart::after_trap(VcpuFrame& frame) {
     GuestHart& hart = frame.hart;
-    trap_ = {{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
-    // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
-    if (!abilities_.exact_stval && trap_.scause == Scause::of(Cause::IllegalInstruction)) [[unlikely]]
-        trap_.stval = 0;
-    extension_state_ = trap_.sstatus.raw & kExtensionState;
-    hart.sstatus.raw = (hart.sstatus.raw & ~kExtensionState) | extension_state_;
-    if (!handler_(frame, trap_)) return false;
+    TrapInfo trap{{{csr_read<CsrNo::scause>()}}, csr_read<CsrNo::stval>(), {{csr_read<CsrNo::sstatus>()}}};
+    u64 entered;
+    if (usual_) [[likely]] {
+        entered = csr_read<CsrNo::cycle>();
+    } else {
+        entered = read_exit_counter();
+        // QEMU 10.0 leaves the word of an earlier instruction there for some: better none than a wrong one.
+        if (!abilities_.exact_stval && trap.scause == Scause::of(Cause::IllegalInstruction)) trap.stval = 0;
+    }
+    hart.sstatus.raw ^= (hart.sstatus.raw ^ trap.sstatus.raw) & kExtensionState;
+    extension_state_ = hart.sstatus.raw & kExtensionState;
+    if (!handle_trap(frame, trap, entered, [this] { return read_exit_counter(); })) return false;
     load_extension_state(hart);
     return true;
 }

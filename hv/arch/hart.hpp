@@ -5,6 +5,7 @@
 #include "emul/features.hpp"
 #include "emul/goldfish_rtc.hpp"
 #include "hv/arch/plic_context.hpp"
+#include "hv/exit_clock.hpp"
 #include "hv/platform.hpp"
 #include "hv/spin_lock.hpp"
 #include "hv/terminal.hpp"
@@ -42,11 +43,17 @@ class Hart final : public Platform {
     void init(u64 id, const HartAbilities& abilities, const Machine& machine);
     /// External interrupts of `source` at `plic` are the terminal's.
     void route_terminal(const PlicContext& plic, unsigned source, TerminalListener& listener);
+    /// What exits are timed with. Before start().
+    void use_exit_counter(ExitCounter counter) {
+        exit_counter_ = counter;
+        usual_ = counter == ExitCounter::Cycle && abilities_.exact_stval;
+    }
     /// Lets interrupts reach the hypervisor while guests run.
     void start();
 
     void use_translation(u64 host_satp) override;
-    TrapInfo run(VcpuFrame& frame, ExitHandler handler) override;
+    void run(VcpuFrame& frame) override;
+    u64 exit_clock() override;
     /// Reads the trap that has just been taken and handles it; whether the guest may go on at once. For the entry code.
     [[nodiscard]] bool after_trap(VcpuFrame& frame);
     void park() override;
@@ -67,6 +74,7 @@ class Hart final : public Platform {
 
   private:
     void perform(const TlbFlush& flush) override;
+    u64 read_exit_counter() const;
     void switch_to(VcpuFrame& frame);
     void save_loaded();
     void load_extension_state(const GuestHart& hart);
@@ -80,14 +88,14 @@ class Hart final : public Platform {
     PlicContext plic_;
     unsigned terminal_source_ = 0;
     TerminalListener* terminal_ = nullptr;
-    VcpuFrame* loaded_ = nullptr;    ///< whose f and v registers are in the hart, if it is their home
-    bool stored_ = true;             ///< and in the frame as well
-    ExitHandler handler_ = nullptr;  ///< of the guest that runs
-    TrapInfo trap_;                  ///< the last one
-    u64 armed_ = ~0ull;              ///< the deadline the hardware has
-    u64 satp_ = 0;                   ///< last written
-    u64 extension_state_ = 0;        ///< FS and VS as the hart has them
-    u64 scounteren_ = ~0u;           ///< last written, as the next
+    VcpuFrame* loaded_ = nullptr;  ///< whose f and v registers are in the hart, if it is their home
+    bool stored_ = true;           ///< and in the frame as well
+    ExitCounter exit_counter_ = ExitCounter::None;
+    bool usual_ = false;       ///< exits are timed by cycle, and stval is exact
+    u64 armed_ = ~0ull;        ///< the deadline the hardware has
+    u64 satp_ = 0;             ///< last written
+    u64 extension_state_ = 0;  ///< FS and VS as the hart has them
+    u64 scounteren_ = ~0u;     ///< last written, as the next
     u64 senvcfg_ = 0;
 };
 

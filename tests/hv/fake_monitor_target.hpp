@@ -18,7 +18,7 @@ struct FakeMonitorTarget : MonitorTarget {
     std::string asked;
     std::string problem;  ///< what every request answers; empty: success
     MonitorStats counts{};
-    std::vector<ExitRecord> exits;
+    std::vector<TracedExit> exits;
     GuestHart hart;
     MonitorWalk translation;
     LogLevel level = LogLevel::Info;
@@ -42,11 +42,7 @@ struct FakeMonitorTarget : MonitorTarget {
         return status();
     }
     MonitorStats stats(usize guest) override { return guest == 0 ? counts : MonitorStats{}; }
-    usize trace(usize, unsigned vcpu, std::span<ExitRecord> into) override {
-        const usize count = vcpu == 0 ? std::min(into.size(), exits.size()) : 0;
-        std::copy(exits.end() - static_cast<long>(count), exits.end(), into.begin());
-        return count;
-    }
+    std::span<const TracedExit> trace() override { return exits; }
     std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) override {
         asked += std::to_string(guest) + "." + std::to_string(vcpu);
         if (const auto ok = status(); !ok) return std::unexpected(ok.error());

@@ -11,8 +11,8 @@
 #include <map>
 #include <vector>
 
-#include "hv/platform.hpp"
 #include "hv/terminal.hpp"
+#include "hv/trap_handler.hpp"
 #include "isa/sbi.hpp"
 
 namespace uc::test {
@@ -34,7 +34,8 @@ inline TrapInfo shut_down(GuestHart& hart) {
     return sbi_ecall(hart, sbi::Ext::Srst, sbi::srst::Reset, sbi::srst::Shutdown, sbi::srst::None);
 }
 
-/// Plays `script`, and keeps a record of all that was asked of it. Time moves when a test or wait() moves it.
+/// Plays `script`, and keeps a record of all that was asked of it. Time moves when a test or wait() moves it, cycles do
+/// when a test moves them.
 class FakePlatform final : public Platform {
   public:
     /// One stay in the guest: what it does to its registers, and how it leaves.
@@ -58,6 +59,8 @@ class FakePlatform final : public Platform {
     static constexpr u64 kParked = 0;  ///< `host_satp` when no guest's tables are in use
     u64 host_satp = kParked;
     u64 now = 1000;
+    u64 cycles = 0;
+    u64 spend = 0;  ///< cycles that an exit takes which does not lead to the run loop
     u64 deadline = ~0ull;
     u64 pending = 0;                       ///< SSI and SEI; the timer's follows from `deadline`
     TerminalListener* terminal = nullptr;  ///< to be told of SEI
@@ -65,12 +68,12 @@ class FakePlatform final : public Platform {
     std::map<CsrNo, u64> csrs;  ///< counters and the CSRs of F and V
 
     void use_translation(u64 satp) override { host_satp = satp; }
-    TrapInfo run(VcpuFrame& frame, ExitHandler handler) override {
+    void run(VcpuFrame& frame) override {
         TrapInfo trap;
         do trap = enter(frame);
-        while (handler(frame, trap));
-        return trap;
+        while (handle_trap(frame, trap, cycles, [this] { return cycles += spend; }));
     }
+    u64 exit_clock() override { return cycles; }
     TrapInfo enter(VcpuFrame& frame) {
         entries.push_back({frame.hart, host_satp});
         if (script.empty()) {

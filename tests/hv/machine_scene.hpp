@@ -25,6 +25,7 @@ struct MachineScene : testing::Test {
     MachineScene() {
         host.environment.keeper = &machine;
         machine.add(runner);
+        EXPECT_TRUE(machine.start_trace(host.memory, {ExitCounter::Cycle, 1'000'000'000}));
     }
     Guest& add(std::string_view name = "guest0", u32 vcpus = 1) {
         Guest& guest = host.create(host.config(name, vcpus), static_cast<unsigned>(machine.guests().size()));

@@ -114,7 +114,9 @@ TEST_F(MachineTest, ARestartThatGoesWellIsNoFailure) {
     then([](GuestHart& h) { return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure); });
     then(shut_down);
     EXPECT_EQ(run(), MachineEnd::Success);
-    EXPECT_NE(host.output().find("[uc] phoenix: vCPU 0: pc"), std::string::npos) << "its last exits are told";
+    EXPECT_NE(host.output().find("[uc] phoenix: the last of its exits:\r\n[uc] "), std::string::npos) << host.output();
+    EXPECT_NE(host.output().find("phoenix:0      sbi         ecall from U        0x"), std::string::npos)
+        << host.output();
 }
 
 TEST_F(MachineTest, AGuestThatCannotStartFailsAndTheOthersRun) {
@@ -184,6 +186,17 @@ TEST_F(MachineTest, StatisticsCountExits) {
     EXPECT_EQ(run(), MachineEnd::Success);
     EXPECT_NE(host.output().find("[uc] guest0: exits csr 2\r\n"), std::string::npos) << host.output();
     EXPECT_NE(host.output().find("[uc] guest0: exits sbi 1\r\n"), std::string::npos) << host.output();
+}
+
+TEST_F(MachineTest, StatisticsTellTheMeanOfWhatWasTimed) {
+    options.stats = true;
+    platform.spend = 33;
+    add();
+    then_execute(test::csr_insn(test::kCsrrs, CsrNo::sscratch, 1, 0));
+    then_execute(test::csr_insn(test::kCsrrs, CsrNo::sscratch, 1, 0));
+    then(shut_down);
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_NE(host.output().find("[uc] guest0: exits csr 2 mean 33 ns\r\n"), std::string::npos) << host.output();
 }
 
 // Translation.

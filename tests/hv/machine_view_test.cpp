@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "tests/emul/insn.hpp"
 #include "tests/hv/machine_scene.hpp"
 
@@ -106,10 +110,19 @@ TEST_F(ViewTest, TheTerminalIsGivenByNumber) {
     EXPECT_EQ(view.attached(), 1u);
 }
 
-TEST_F(ViewTest, ExitsAreCountedOverAllVcpusAndTracedForEach) {
+TEST_F(ViewTest, ExitsAreCountedTimedAndTracedOverAllVcpus) {
     add("a", 2);
-    then([](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::Hsm, sbi::hsm::Start, 1, kEntry + 0x800, 0); });
-    then([](GuestHart& hart) {
+    const auto spend = [&](u64 cycles) { platform.cycles += cycles; };
+    then([&](GuestHart& hart) {
+        spend(100);
+        return sbi_ecall(hart, sbi::Ext::Hsm, sbi::hsm::Start, 1, kEntry + 0x800, 0);
+    });
+    platform.spend = 30;
+    then([&](GuestHart&) {
+        spend(200);
+        return exception(Cause::IllegalInstruction, test::csr_insn(test::kCsrrs, CsrNo::sscratch, 1, 0));
+    });
+    then([&](GuestHart& hart) {
         hart.sie.raw = irq_bit(Irq::SSI);
         return exception(Cause::IllegalInstruction, test::kWfi);
     });
@@ -118,29 +131,30 @@ TEST_F(ViewTest, ExitsAreCountedOverAllVcpusAndTracedForEach) {
     const MonitorStats stats = view.stats(0);
     EXPECT_EQ(stats[static_cast<usize>(ExitReason::Sbi)].count, 2u);
     EXPECT_EQ(stats[static_cast<usize>(ExitReason::Wfi)].count, 1u);
-    EXPECT_EQ(stats[static_cast<usize>(ExitReason::Csr)].count, 0u);
+    EXPECT_EQ(stats[static_cast<usize>(ExitReason::Csr)].count, 1u);
+    EXPECT_EQ(stats[static_cast<usize>(ExitReason::Csr)].ns, 30u);
+    EXPECT_EQ(stats[static_cast<usize>(ExitReason::Timer)].count, 0u);
 
-    std::array<ExitRecord, 8> exits;
-    ASSERT_EQ(view.trace(0, 0, exits), 2u);
-    EXPECT_EQ(exits[0].pc, kEntry);
-    EXPECT_EQ(exits[0].reason, ExitReason::Sbi);
-    EXPECT_EQ(exits[1].pc, kEntry + 4);
-    EXPECT_EQ(exits[1].reason, ExitReason::Wfi);
-    EXPECT_EQ(exits[1].stval, test::kWfi);
-    ASSERT_EQ(view.trace(0, 0, std::span{exits}.first(1)), 1u);
-    EXPECT_EQ(exits[0].pc, kEntry + 4);
-    ASSERT_EQ(view.trace(0, 1, exits), 1u);
-    EXPECT_EQ(exits[0].pc, kEntry + 0x800);
-}
-
-TEST_F(ViewTest, TheRingHoldsTheLastExits) {
-    Guest& guest = add();
-    ExitStats& stats = guest.vcpus()[0].stats;
-    for (u64 i = 0; i < ExitStats::kRing + 5; ++i) stats.record(i, 0, 0);
-    std::array<ExitRecord, 2 * ExitStats::kRing> exits;
-    ASSERT_EQ(view.trace(0, 0, exits), ExitStats::kRing);
-    EXPECT_EQ(exits[0].pc, 5u);
-    EXPECT_EQ(exits[ExitStats::kRing - 1].pc, ExitStats::kRing + 4);
+    const std::span<const TracedExit> all = view.trace();
+    std::vector<TracedExit> exits, marks;
+    std::ranges::partition_copy(all, std::back_inserter(marks), std::back_inserter(exits),
+                                [](const TracedExit& e) { return e.record.is_mark(); });
+    ASSERT_EQ(exits.size(), 4u);
+    EXPECT_EQ(exits[0].record.pc, kEntry);
+    EXPECT_EQ(exits[0].record.reason, ExitReason::Sbi);
+    EXPECT_EQ(exits[0].at_ns, all[0].at_ns + 100);
+    EXPECT_EQ(exits[0].hart, test::kHartId);
+    EXPECT_EQ(exits[1].record.pc, kEntry + 4);
+    EXPECT_EQ(exits[1].record.reason, ExitReason::Csr);
+    EXPECT_EQ(exits[1].ns, 30u);
+    EXPECT_EQ(exits[1].at_ns, exits[0].at_ns + 200);
+    EXPECT_EQ(exits[2].record.reason, ExitReason::Wfi);
+    EXPECT_EQ(exits[2].record.stval, test::kWfi);
+    EXPECT_EQ(exits[3].record.pc, kEntry + 0x800);
+    EXPECT_EQ(exits[3].record.vcpu, 1u);
+    ASSERT_EQ(marks.size(), 2u);
+    EXPECT_EQ(marks[0].record.vcpu, 0u);
+    EXPECT_EQ(marks[1].record.vcpu, 1u);
 }
 
 TEST_F(ViewTest, RegistersAreAsTheGuestWouldReadThem) {

@@ -28,6 +28,11 @@ TEST(Options, DefaultsAndAllOfThem) {
     EXPECT_EQ(none->loglevel, LogLevel::Info);
     EXPECT_FALSE(none->stats || none->vcpus || none->memory);
     EXPECT_TRUE(none->replace);
+    EXPECT_EQ(none->trace, TraceMode::On);
+    EXPECT_EQ(parse_options("undercroft.trace=off")->trace, TraceMode::Off);
+    EXPECT_EQ(parse_options("undercroft.trace=untimed")->trace, TraceMode::Untimed);
+    EXPECT_EQ(parse_options("undercroft.trace=on")->trace, TraceMode::On);
+    EXPECT_EQ(parse_options("undercroft.trace=timed")->trace, TraceMode::Timed);
     const auto all = parse_options("undercroft.loglevel=debug  vcpus=4 memory=512M undercroft.stats");
     ASSERT_TRUE(all) << error_of(all);
     EXPECT_EQ(all->loglevel, LogLevel::Debug);
@@ -48,6 +53,8 @@ TEST(Options, ErrorsNameTheOption) {
     EXPECT_EQ(error("undercroft.loglevel=loud"),
               "option undercroft.loglevel=loud: the levels are error, warn, info, debug");
     EXPECT_EQ(error("undercroft.replace=maybe"), "option undercroft.replace=maybe: not one of on, off");
+    EXPECT_EQ(error("undercroft.trace=yes"), "option undercroft.trace=yes: not one of off, untimed, on, timed");
+    EXPECT_EQ(error("undercroft.trace"), "option undercroft.trace: not one of off, untimed, on, timed");
     EXPECT_EQ(error("vcpus=0"), "option vcpus=0: not 1 to 32");
     EXPECT_EQ(error("vcpus=33"), "option vcpus=33: not 1 to 32");
     EXPECT_EQ(error("vcpus"), "option vcpus: not 1 to 32");

@@ -29,7 +29,7 @@ class TestMachine {
     struct Free {
         void operator()(std::byte* bytes) const { std::free(bytes); }
     };
-    static constexpr u64 kMemory = 20 * kMiB;
+    static constexpr u64 kMemory = 22 * kMiB;
     std::unique_ptr<std::byte, Free> bytes_{static_cast<std::byte*>(std::aligned_alloc(2 * kMiB, kMemory))};
 
   public:

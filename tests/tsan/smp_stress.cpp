@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mailboxes and scheduler under many threads, each a hart. Argument: per cent of the usual number of cycles.
+// Mailboxes, traces and scheduler under many threads, each a hart. Argument: per cent of the usual number of cycles.
 
 #include <cstdlib>
 
@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
     using namespace uc::stress;
     const uc::u64 percent = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100;
     duel(3000 * percent);
+    read_trace(50'000 * percent);
     // One token: whoever loses it brings all to a halt.
     run_machine("one token", 1, false, 1500 * percent);
     run_machine("three tokens", 3, false, 1500 * percent);

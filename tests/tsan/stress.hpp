@@ -90,6 +90,7 @@ class Watchdog {
 };
 
 void duel(u64 rounds);
+void read_trace(u64 records);
 void run_machine(const char* name, unsigned tokens, bool everything, u64 hops);
 
 }  // namespace uc::stress

@@ -173,7 +173,7 @@ def look_inside(monitor: Monitor) -> None:
     monitor.ask("mem one 0x80200000 16", r"0x80200000 +17 03 00 00 93 82 12 00 23 30 53 10 6f f0 9f ff")
     monitor.ask("pt one 0x80200100", r"one vCPU 0: address 0x80200100, ASID 0$", r" +level +guest: Bare +shadow: Sv\d\d$",
                 r" +to +0x80200100 +0x[0-9a-f]+$")
-    monitor.ask("trace 4 one", r"one vCPU 0: the last \d exits$", r" +pc 0x00000000802000\S+ +\w+")
+    monitor.ask("trace 4 one", r" +time \(s\) hart guest:vCPU +cause", r" +\d+\.\d{9} +\d+ one:0 +[a-z-]+ .* 0x00000000802000")
     monitor.ask("stats one", r"one: \d+ exits$", r" +cause +count")
     monitor.ask("vcpus", r"guest +vCPU +state", r"one +0 +paused +\d+ +\d+ +0x00000000802000", r"two +0 +", r"spare +0 +stopped")
     monitor.ask("resume one", r"one: resumed$")
