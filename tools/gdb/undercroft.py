@@ -5,7 +5,7 @@
   uc-guest-symbols FILE [OFFSET]   add a guest kernel's symbols (OFFSET: run address less link address)
   uc-exit                  run until the guest traps: QEMU shows the hypervisor's memory only while it runs
   uc-vcpu [GUEST [VCPU]]   a vCPU: its registers and virtual CSRs
-  uc-exits [N]             the last exits of vCPU 0
+  uc-exits [N]             the last exits on the hart of vCPU 0
   uc-walk VA               what the guest's own tables say of VA
   uc-shadow VA             what the shadow tables say of it
 """
@@ -124,26 +124,33 @@ class Vcpu(Command):
         for name in ("sscratch", "sepc", "stval", "stimecmp"):
             print(f"{name:<10} {u64(hart[name]):#018x}")
         print(f"translation {MODES.get(satp >> 60, '?')}, ASID {satp >> 44 & 0xFFFF}, root {(satp & (1 << 44) - 1) << 12:#x}")
-        print(f"lines {u64(v['lines']):#x}  waiting {bool(v['waiting'])}  host satp {u64(v['host_satp']):#x}  exits {u64(v['stats']['exits'])}")
+        kinds = v["stats"]["kinds"]["_M_elems"]
+        exits = sum(u64(kinds[i]["count"]["value_"]) for i in range(kinds.type.strip_typedefs().range()[1] + 1))
+        print(f"lines {u64(v['lines']):#x}  waiting {bool(v['waiting'])}  host satp {u64(v['host_satp']):#x}  exits {exits}")
 
 
 class Exits(Command):
-    """uc-exits [N]: the last N exits of vCPU 0 (16), oldest first."""
+    """uc-exits [N]: the last N exits (16) on the hart that runs vCPU 0, or ran it last; oldest first."""
 
     NAME = "uc-exits"
 
     def run(self, argv):
-        stats = vcpu()["stats"]
-        ring = stats["ring"]["_M_elems"]
-        total = u64(stats["exits"])
-        size = ring.type.strip_typedefs().range()[1] + 1
-        count = min(int(argv[0]) if argv else 16, total, size)
+        trace = vcpu()["trace"].dereference()
+        reasons = gdb.lookup_type("uc::ExitReason")
+        word = lambda slot, field: u64(slot[field]["value_"])  # noqa: E731
+        total, mask = u64(trace["next_"]["value_"]), u64(trace["mask_"])
+        # The one that is being handled is not counted yet.
+        count = min(int(argv[0]) if argv else 16, total, mask + 1)
         for number in range(total - count, total):
-            record = ring[number % size]
-            cause = u64(record["scause"])
+            record = trace["slots_"][number & mask]
+            cause, tag = word(record, "scause"), word(record, "tag")
             name = IRQS.get(cause & 0xFF, "?") if cause >> 63 else REASONS.get(cause, "?")
-            reason = str(record["reason"]).rsplit("::", 1)[-1]
-            print(f"{number:>10}  pc {u64(record['pc']):#018x}  {name:<20} {reason:<14} stval {u64(record['stval']):#x}")
+            reason = str(gdb.Value(tag & 0xFF).cast(reasons)).rsplit("::", 1)[-1]
+            who = f"guest {tag >> 16} vCPU {tag >> 8 & 0xFF}"
+            if reason == "Count":
+                print(f"{number:>10}  from here on: {who}")
+                continue
+            print(f"{number:>10}  pc {word(record, 'pc'):#018x}  {name:<20} {reason:<14} stval {word(record, 'stval'):#x}  {who}")
 
 
 def guest_memory(guest_value):
