@@ -286,6 +286,7 @@ class Shadow {
         return {{ram_.load_pte(page.key.base() + u64{index} * sizeof(u64)).value_or(0)}};
     }
     [[nodiscard]] bool entry_holds(u32 page, unsigned index, Pte host) const;
+    [[nodiscard]] bool still_points(u32 page, unsigned index, Pte host) const;
     [[nodiscard]] TlbFlush flush_for(u32 page, Pte entry, Gva va) const;
     void repair(u32 page, Gva va, TlbFlush& flush);
     [[nodiscard, gnu::noinline]] TlbFlush fence_everywhere(Gva va);

@@ -21,7 +21,7 @@ void ShadowTables::unchain(u32* head, u32 slot) {
     if (link.next != kNoSlot) links_[link.next].prev = link.prev;
 }
 
-u32* ShadowTables::chain_of(u32 number, Pte pte) {
+[[gnu::always_inline]] inline u32* ShadowTables::chain_of(u32 number, Pte pte) {
     if (!pte.is_leaf()) return &pages_[child(pte)].parents;
     const Gpa gpa = shown_by(pte);
     const unsigned level = pages_[number].key.level();

@@ -32,6 +32,14 @@ TlbFlush Shadow::flush_for(u32 page, Pte entry, Gva va) const {
     return one_address ? TlbFlush::page(va) : TlbFlush::all();
 }
 
+/// entry_holds() for what upper tables mostly hold and rarely change: a pointer to another table.
+[[gnu::always_inline]] inline bool Shadow::still_points(u32 number, unsigned index, Pte host) const {
+    if (host.is_leaf()) return false;
+    const PageKey child = tables_.page(tables_.child(host)).key;
+    const Pte guest = guest_entry(tables_.page(number), index);
+    return child.kind() == PageKind::Table && guest.is_pointer() && guest.get(Pte::PPN) == child.frame();
+}
+
 /// Drops what is outdated on the way of `va` through one page. A leaf becomes what the guest grants: a page that it has
 /// just mapped and fenced is about to be used, and showing it now saves the fault.
 [[gnu::always_inline]] inline void Shadow::repair(u32 number, Gva va, TlbFlush& flush) {
@@ -42,7 +50,8 @@ TlbFlush Shadow::flush_for(u32 page, Pte entry, Gva va) const {
     if (level == 0) {
         granted = granted_leaf(number, index);
         if (host == granted) return;
-    } else if (host.raw == 0 || ShadowTables::is_foreign(host) || entry_holds(number, index, host)) {
+    } else if (host.raw == 0 || ShadowTables::is_foreign(host) || still_points(number, index, host) ||
+               entry_holds(number, index, host)) {
         return;
     }
     if (host.raw != 0) {
