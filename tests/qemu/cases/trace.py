@@ -2,11 +2,12 @@
 """The exit trace, from the monitor to a file for Perfetto."""
 
 import json
+import re
 import subprocess
 import sys
 
 from console import Console, Failure
-from monitor import COUNTER_CODE, Monitor, properties, tree
+from monitor import BEGIN, COUNTER_CODE, Monitor, properties, tree
 from suite import ROOT, Bench, test
 
 from cases.guests_many import minikernel, raw
@@ -34,6 +35,19 @@ def dump(monitor: Monitor) -> None:
     monitor.ask("trace dump", r"uct:b 1 \d+ \*", r"uct:e \d+ \*[0-9a-f]+\n")
 
 
+def wait_for_timer(monitor: Monitor, guest: str) -> None:
+    """Asks until the guest was interrupted by a timer once more: the end of its slice takes a moment to come."""
+    first = None
+    for _ in range(10000):
+        monitor.console.send(f"stats {guest}\r")
+        rows = monitor.console.expect(BEGIN + guest + r": \d+ exits$([\s\S]*?)uc> ")[1]
+        timers = int(found[1]) if (found := re.search(r"timer +(\d+)", rows)) else 0
+        first = timers if first is None else first
+        if timers > first:
+            return
+    raise Failure(f"{guest} is never interrupted by a timer")
+
+
 def causes(events: list[dict], process: str) -> set[str]:
     """Why the vCPUs of a guest left it."""
     pids = {e["pid"] for e in events if e["name"] == "process_name" and e["args"]["name"] == process}
@@ -53,6 +67,7 @@ def trace_to_perfetto(bench: Bench) -> None:
         console.expect(r"^\[uc\] mini: shutdown$")
         monitor = Monitor(console)
         monitor.open()
+        wait_for_timer(monitor, "counter")
         dump(monitor)
         events = perfetto(bench, console)
         for process, expected in (("mini", {"csr", "sbi"}), ("counter", {"timer"})):
