@@ -113,6 +113,8 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
+    /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
+    [[nodiscard]] bool is_over() const { return !live() && (ended_ || state() == GuestState::Created); }
     void set_ended() { ended_ = true; }
     /// Whether it was ever started: before, there is no shadow().
     [[nodiscard]] bool has_run() const { return shadow_.has_value(); }

@@ -87,7 +87,8 @@ void Machine::settle_guests() {
         while (unsettled_.exchange(0, std::memory_order_seq_cst) != 0) {
             for (Guest* guest : guests_) settle(*guest);
         }
-        const bool over = quit_.load(std::memory_order_relaxed) || !anyone_live();
+        // A guest that has ended may still be in use: its end is told first.
+        const bool over = quit_.load(std::memory_order_relaxed) || std::ranges::all_of(guests_, &Guest::is_over);
         if (over && over_.exchange(1, std::memory_order_acq_rel) == 0) kick(scheduler_.harts());
         lifecycle_lock_.unlock();
         std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -101,7 +102,7 @@ bool Machine::is_in_use(const Guest& guest) const {
 // Follows up what happened to a guest: it ended, or is to be started.
 void Machine::settle(Guest& guest) {
     const GuestState state = guest.state();
-    if (guest.lasts() || state == GuestState::Created || (guest.ended() && !guest.live())) return;
+    if (guest.lasts() || guest.is_over()) return;
     if (is_in_use(guest)) return;  // who lets go of it last comes back
     if (state == GuestState::Reboot) {
         tell_end(guest, "reboot");

@@ -91,6 +91,18 @@ TEST_F(ManyTest, StoppingTheOnlyGuestEndsTheMachine) {
     EXPECT_EQ(guest.state(), GuestState::Stopped);
 }
 
+// Another hart follows up the end first, while this one is not out of the guest yet.
+TEST_F(ManyTest, TheMachineIsNotOverBeforeTheLastEndIsTold) {
+    Guest& guest = add();
+    then_meanwhile("guest00", [&] {
+        act(guest, GuestAction::Stop);
+        machine.settle_guests();
+        EXPECT_FALSE(machine.is_over());
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
+}
+
 TEST_F(ManyTest, AGuestMayBeStoppedWhileAnotherRuns) {
     add("a");
     Guest& b = add("b");
