@@ -59,10 +59,17 @@ class Console:
                 console.kill()
 
     def expect(self, pattern: str, limit: float = LIMIT) -> re.Match:
-        """Waits until `pattern` (multi-line) matches what came after the last match; `limit` is in seconds."""
+        """Waits until `pattern` (multi-line) matches what came after the last match; `limit` is in seconds.
+
+        A `$` at its end is the end of a line that has come whole."""
         regex = re.compile(pattern, re.MULTILINE)
         deadline = time.monotonic() + limit
-        while not (match := regex.search(self.text, self._position)):
+
+        def search() -> re.Match | None:
+            end = self.text.rfind("\n") if pattern.endswith("$") else len(self.text)
+            return regex.search(self.text, self._position, max(end, self._position))
+
+        while not (match := search()):
             if not self._read(deadline):
                 raise self.failure(f"the console ended (status {self._process.wait()}) before /{pattern}/")
         self._position = match.end()
