@@ -101,6 +101,29 @@ def build_fit(out, name, kernel, initramfs, bootargs):
     return target
 
 
+def build_guests_fit(out, name, program, guests, vcpus):
+    """An image tree of `guests` equal guests, each with `vcpus` vCPUs."""
+    source, target = out / f"{name}.its", out / f"{name}.itb"
+    nodes = "".join(f"""
+        guest{number} {{
+            kernel = "program";
+            undercroft,memory = <0x8000000>;
+            undercroft,vcpus = <{vcpus}>;
+        }};""" for number in range(guests))
+    source.write_text(f"""/dts-v1/;
+/ {{
+    description = "benchmark";
+    images {{
+        program {{ type = "kernel"; data = /incbin/("{program.resolve()}"); }};
+    }};
+    configurations {{{nodes}
+    }};
+}};
+""")
+    run("dtc", "-q", "-I", "dts", "-O", "dtb", "-o", target, source)
+    return target
+
+
 def build_device_tree(out, qemu, machine):
     """The bare machine's device tree, less what the guest's machine does not have."""
     target = out / "bare.dtb"
