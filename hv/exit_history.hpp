@@ -30,7 +30,7 @@ class ExitHistory {
     /// Who reads it, with room of its own. Each is one hart at a time.
     enum class Reader : u8 {
         Monitor,  ///< under the console's lock
-        Failure,  ///< who follows up a failure, under the lifecycle lock
+        Report,   ///< who tells what a vCPU did last, under the report lock
     };
     /// What is kept of all harts, in order of time; and of each hart without gaps. The harts may go on meanwhile. Valid
     /// until `reader` calls again.

@@ -174,6 +174,7 @@ void Guest::reset_vcpus() {
         vcpu.frame.vector = {.v = v};
         if (v != nullptr) std::memset(v, 0, kVectorRegisters * environment_.vlenb);
         vcpu.reset_sbi();
+        vcpu.watchdog.reset();
         vcpu.lines = 0;
         vcpu.waiting = false;
         vcpu.state = sbi::hsm::Stopped;

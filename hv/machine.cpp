@@ -42,6 +42,7 @@ void Machine::set_monitor(Monitor& monitor) {
 }
 
 bool Machine::start() {
+    watchman_.watch(options_.watch, platform_.timebase_hz());
     // Of those that are equal the scheduler prefers who came last.
     for (usize g = guests_.size(); g-- > 0;) {
         const HartMask harts = affinity(guests_[g]->config());
@@ -119,7 +120,10 @@ void Machine::follow_end(Guest& guest, GuestState how) {
     switch (how) {
         case GuestState::Failed:
             tell_end(guest, "failed: ", guest.fail_reason());
-            print_last_exits(guest);
+            {
+                const LockGuard guard(report_lock_);
+                print_last_exits(guest, std::nullopt, LogLevel::Info);
+            }
             if (guest.live()) return;  // keys that came meanwhile started it again
             if (guest.restart_after_failure()) {
                 log_always("{}: restarted after its failure", guest.name());
@@ -147,16 +151,18 @@ void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why)
     log_always("{}: {}{}", guest.name(), how, why);
 }
 
-// For who looks for the cause of a failure: the guest is kept as it is, and this is what it did last.
-void Machine::print_last_exits(const Guest& guest) {
+// For who looks for a cause.
+void Machine::print_last_exits(const Guest& guest, std::optional<unsigned> only, LogLevel level) {
     constexpr usize kShown = 8;
-    const auto its_own = [&](const TracedExit& e) { return !e.record.is_mark() && e.record.guest == guest.number(); };
-    const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Failure);
+    const auto its_own = [&](const TracedExit& e) {
+        return !e.record.is_mark() && e.record.guest == guest.number() && (!only || e.record.vcpu == *only);
+    };
+    const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Report);
     auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
     if (left == 0) return;
-    log_info("{}: the last of its exits:", guest.name());
+    log_line(level, "{}: the last of its exits:", guest.name());
     for (const TracedExit& exit : exits) {
-        if (its_own(exit) && left-- <= kShown) log_info("{}", exit_row(exit, guest.name()).view());
+        if (its_own(exit) && left-- <= kShown) log_line(level, "{}", exit_row(exit, guest.name()).view());
     }
 }
 

@@ -8,6 +8,7 @@
 #include "hv/options.hpp"
 #include "hv/runner.hpp"
 #include "hv/scheduler.hpp"
+#include "hv/watchman.hpp"
 
 namespace uc {
 
@@ -49,6 +50,7 @@ class Machine final : public GuestKeeper {
     [[nodiscard]] Console& console() { return console_; }
     [[nodiscard]] Monitor* monitor() { return monitor_; }
     [[nodiscard]] Scheduler& scheduler() { return scheduler_; }
+    [[nodiscard]] Watchman& watchman() { return watchman_; }
     [[nodiscard]] u64 now() { return platform_.time(); }
     /// Whether a vCPU may find itself on another hart.
     [[nodiscard]] bool shares_harts() const { return runners_.size() > 1; }
@@ -71,6 +73,11 @@ class Machine final : public GuestKeeper {
     /// Once it is over: whether the caller is the first to ask, and so the one to switch off; as what.
     [[nodiscard]] std::optional<MachineEnd> claim_end();
 
+    /// Taken by who tells what vCPUs did last.
+    [[nodiscard]] SpinLock& report_lock() { return report_lock_; }
+    /// Prints the last exits that are kept of `guest`, or of its vCPU `only`, at `level`. Under the report lock.
+    void print_last_exits(const Guest& guest, std::optional<unsigned> only, LogLevel level);
+
   private:
     static constexpr u64 kSlicesPerSecond = 100;
 
@@ -79,7 +86,6 @@ class Machine final : public GuestKeeper {
     void follow_end(Guest& guest, GuestState how);
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
     void print_stats(Guest& guest) const;
-    void print_last_exits(const Guest& guest);
     [[nodiscard]] HartMask affinity(const GuestConfig& config) const;
     [[nodiscard]] bool anyone_live() const;
 
@@ -89,6 +95,8 @@ class Machine final : public GuestKeeper {
     Scheduler scheduler_;
     ExitHistory history_;
     SpinLock lifecycle_lock_{LockRank::Lifecycle};
+    SpinLock report_lock_{LockRank::Report};
+    Watchman watchman_{*this};
     FixedVector<Runner*, kMaxHostHarts> runners_;
     FixedVector<Guest*, kMaxGuests> guests_;
     Monitor* monitor_ = nullptr;

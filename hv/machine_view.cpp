@@ -22,7 +22,7 @@ MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
     if (v.up() && g.live()) {
         state = !g.running() ? name(g.state()) : runs ? "running" : v.waiting ? "waiting" : "ready";
     }
-    return {state, hart, v.stats.exits(), v.hart().pc, v.hart().priv};
+    return {state, hart, v.stats.exits(), v.hart().pc, v.hart().priv, v.watchdog.told() + v.neglect.told()};
 }
 
 std::optional<usize> MachineView::attached() {

@@ -84,6 +84,12 @@ class Mailbox {
         while (!taken(ticket)) meanwhile();
     }
 
+    /// Whether a request is there that the owner takes soon, if all is well. A glance.
+    [[nodiscard]] bool is_awaited() const {
+        const bool asleep = (where_.load(std::memory_order_relaxed) & kDoing) == kAsleep;
+        return (requests_.load(std::memory_order_relaxed) & ~(asleep ? kQuiet : 0)) != 0;
+    }
+
     // The owner.
 
     /// `hart` runs the vCPU from now on; it is Outside. A hart that it did not run on last may have translations and

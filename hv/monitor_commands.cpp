@@ -40,7 +40,9 @@ void Monitor::vcpus(Words arguments) {
             } else {
                 row.add("   -");
             }
-            row.at(40, right(12, vcpu.exits)).at(53, hex16(vcpu.pc), vcpu.priv == Priv::S ? " S" : " U").print(out_);
+            row.at(40, right(12, vcpu.exits)).at(53, hex16(vcpu.pc), vcpu.priv == Priv::S ? " S" : " U");
+            if (vcpu.warnings != 0) row.add("  warnings: ", vcpu.warnings);
+            row.print(out_);
         }
     }
 }

@@ -36,6 +36,7 @@ struct MonitorVcpu {
     u64 exits = 0;
     u64 pc = 0;
     Priv priv = Priv::S;
+    u64 warnings = 0;  ///< told by the Watchman
 };
 
 /// Exits of one kind.

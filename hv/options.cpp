@@ -8,6 +8,7 @@ namespace uc {
 namespace {
 
 constexpr std::string_view kSeparator = " -- ";
+constexpr u32 kLongestWatch = 3600;  // seconds
 
 std::optional<LogLevel> parse_level(std::string_view name) {
     if (name == "error") return LogLevel::Error;
@@ -23,6 +24,14 @@ std::optional<TraceMode> parse_trace(std::string_view name) {
     if (name == "on") return TraceMode::On;
     if (name == "timed") return TraceMode::Timed;
     return std::nullopt;
+}
+
+// Seconds, 0 for "off".
+std::optional<u32> parse_watch(std::string_view value) {
+    if (value == "off") return 0;
+    const std::optional<u64> seconds = parse_number(value);
+    if (!seconds || *seconds == 0 || *seconds > kLongestWatch) return std::nullopt;
+    return static_cast<u32>(*seconds);
 }
 
 LoadStatus apply(std::string_view option, Options& options) {
@@ -41,6 +50,10 @@ LoadStatus apply(std::string_view option, Options& options) {
         const std::optional<TraceMode> mode = parse_trace(value);
         if (!mode) return load_error("option ", option, ": not one of off, untimed, on, timed");
         options.trace = *mode;
+    } else if (key == "undercroft.watch") {
+        const std::optional<u32> seconds = parse_watch(value);
+        if (!seconds) return load_error("option ", option, ": not off, nor 1 to ", kLongestWatch, " seconds");
+        options.watch = *seconds;
     } else if (key == "vcpus") {
         const std::optional<u64> vcpus = parse_number(value);
         if (!vcpus || *vcpus == 0 || *vcpus > kMaxVcpus) return load_error("option ", option, ": not 1 to ", kMaxVcpus);

@@ -18,6 +18,7 @@ struct Options {
     bool stats = false;                  ///< undercroft.stats: print the exit counts at the end
     bool replace = true;                 ///< undercroft.replace=on|off: privileged instructions (docs/replacing.md)
     TraceMode trace = TraceMode::On;     ///< undercroft.trace=off|untimed|on|timed
+    u32 watch = 10;                      ///< undercroft.watch=SECONDS|off: what is stuck so long is told; 0: off
     std::optional<u32> vcpus;            ///< vcpus=N, of the only guest
     std::optional<SatpMode> mmu;         ///< mmu=sv39|sv48|sv57, the largest mode offered to the only guest
     std::optional<u64> memory;           ///< memory=SIZE in bytes, K, M or G, of the only guest

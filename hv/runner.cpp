@@ -15,7 +15,10 @@ constexpr u64 kPollsPerSecond = 100;  // of a terminal that never interrupts
 constexpr u64 kNsPerSecond = 1'000'000'000;
 
 void deliver_interrupt(Vcpu& vcpu) {
-    if (const auto irq = next_irq(vcpu.hart(), vcpu.pending())) inject(vcpu.hart(), *irq);
+    const auto irq = next_irq(vcpu.hart(), vcpu.pending());
+    if (!irq) return;
+    inject(vcpu.hart(), *irq);
+    vcpu.watchdog.interrupt_taken();
 }
 
 // A vCPU in wfi, or suspended, goes on when an interrupt is pending and enabled in sie, whatever sstatus.SIE says
@@ -122,10 +125,11 @@ bool Runner::sleep_vcpu(Vcpu& vcpu) {
 }
 
 // One vCPU, until it sleeps, its slice is over, or somebody else must be looked after.
-void Runner::run_slice(Vcpu& vcpu, u64 until) {
+void Runner::run_slice(Vcpu& vcpu, u64 now, u64 until) {
+    since_ = now;
     until_ = until;
     bool mine = take_up(vcpu);
-    arm_timer();
+    arm_timer(now);
     for (;;) {
         if (!mine) {
             if (machine_.scheduler().block(vcpu.entity, machine_.now())) break;
@@ -157,12 +161,16 @@ void Runner::serve_interrupts() {
     const u64 served = platform_.take_interrupts();
     if ((served & irq_bit(Irq::STI)) != 0) {
         timer_rang_ = true;
-        if (machine_.now() >= until_) until_ = Scheduler::kNever;  // it has served its purpose: the scheduler is next
+        const u64 now = machine_.now();
+        if (now >= until_) until_ = Scheduler::kNever;  // it has served its purpose: the scheduler is next
         for (Guest* guest : machine_.guests()) {
             if (guest->running()) guest->poll_devices(platform_);
         }
         if (keeps_house() && machine_.console().needs_polling()) machine_.console().terminal_interrupted();
-        arm_timer();
+        arm_timer(now);
+        // STIP is up to date now.
+        if (Vcpu* const vcpu = current_.load(std::memory_order_relaxed)) machine_.watchman().look(*vcpu, since_, now);
+        machine_.watchman().make_rounds(now);
     }
     if (keeps_house()) watch();
 }
@@ -179,18 +187,20 @@ void Runner::watch() {
     platform_.set_timer(platform_.time() + hz);  // not from `time`: showing it may have taken that long
 }
 
-void Runner::arm_timer() {
+void Runner::arm_timer(u64 now) {
     platform_.set_timer(until_);
     if (keeps_house() && machine_.console().needs_polling()) {
         platform_.set_timer(platform_.time() + platform_.timebase_hz() / kPollsPerSecond);
     }
     Vcpu* const vcpu = current_.load(std::memory_order_relaxed);
-    if (vcpu != nullptr) vcpu->guest->update_timer(*vcpu);
+    if (vcpu == nullptr) return;
+    vcpu->guest->update_timer(*vcpu);
+    platform_.set_timer(machine_.watchman().next_look(now));
 }
 
-void Runner::idle(u64 until) {
+void Runner::idle(u64 now, u64 until) {
     until_ = until;
-    arm_timer();
+    arm_timer(now);
     platform_.wait();
     serve_interrupts();
 }
@@ -211,12 +221,13 @@ void Runner::run() {
         }
         machine_.console().catch_up();
         if (machine_.is_over()) return;
-        const Pick pick = machine_.scheduler().pick(number_, machine_.now());
+        const u64 now = machine_.now();
+        const Pick pick = machine_.scheduler().pick(number_, now);
         machine_.kick(pick.kick & ~hart_bit(number_));
         if (pick.entity != nullptr) {
-            run_slice(*pick.entity->vcpu(), pick.until);
+            run_slice(*pick.entity->vcpu(), now, pick.until);
         } else {
-            idle(pick.until);
+            idle(now, pick.until);
         }
     }
 }

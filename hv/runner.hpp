@@ -32,7 +32,7 @@ class alignas(64) Runner {
     [[nodiscard]] const Vcpu* current() const { return current_.load(std::memory_order_relaxed); }
 
   private:
-    void run_slice(Vcpu& vcpu, u64 until);
+    void run_slice(Vcpu& vcpu, u64 now, u64 until);
     void run_vcpu(Vcpu& vcpu);
     [[nodiscard]] bool change_translation(Vcpu& vcpu);
     void use(Vcpu& vcpu, const Shadow::Activation& activation);
@@ -40,9 +40,9 @@ class alignas(64) Runner {
     void let_go(Vcpu& vcpu);
     void leave_guest();
     [[nodiscard]] bool sleep_vcpu(Vcpu& vcpu);
-    void idle(u64 until);
+    void idle(u64 now, u64 until);
     void serve_interrupts();
-    void arm_timer();
+    void arm_timer(u64 now);
     void watch();
     [[nodiscard]] bool keeps_house() const;
 
@@ -54,6 +54,7 @@ class alignas(64) Runner {
     std::atomic<Vcpu*> current_{nullptr};
     ExitTrace trace_;
     Vcpu* last_ = nullptr;     ///< whose translation the hart has; null: nobody's
+    u64 since_ = 0;            ///< the beginning of the slice
     u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
     bool timer_rang_ = false;  ///< since the scheduler was asked last
 };

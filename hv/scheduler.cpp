@@ -312,4 +312,13 @@ HartMask Scheduler::wake(SchedEntity& entity, u64 now) {
     return offer(entity);
 }
 
+Neglect Scheduler::neglect(const SchedEntity& entity, u64 now) {
+    const LockGuard guard(lock_);
+    switch (entity.state_) {
+        case SchedEntity::State::Ready: return Neglect::Starved;
+        case SchedEntity::State::Blocked: return now > entity.alarm_ ? Neglect::Overslept : Neglect::None;
+        default: return Neglect::None;
+    }
+}
+
 }  // namespace uc

@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "hv/spin_lock.hpp"
+#include "hv/watchdog.hpp"
 #include "isa/types.hpp"
 
 namespace uc {
@@ -96,6 +97,9 @@ class Scheduler {
     [[nodiscard]] bool block(SchedEntity& entity, u64 now, u64 alarm = kNever);
     /// Makes a Blocked entity Ready; one that runs will not block next; one that is Ready already stays so.
     [[nodiscard]] HartMask wake(SchedEntity& entity, u64 now);
+    /// Whether the entity is, at this moment, ready without a hart, or asleep although its alarm is due. Neither may
+    /// last.
+    [[nodiscard]] Neglect neglect(const SchedEntity& entity, u64 now);
 
   private:
     struct alignas(64) Hart {

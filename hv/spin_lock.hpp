@@ -12,6 +12,7 @@ namespace uc {
 /// wait for each other. There may be many locks of a rank (one per guest); a hart holds at most one of them.
 enum class LockRank : u8 {
     Lifecycle,  ///< which guests exist, and what becomes of them
+    Report,     ///< telling what vCPUs did last
     Console,    ///< the terminal and the monitor: keys go to devices and commands to guests from under it
     Guest,      ///< what a guest's vCPUs change about each other: HSM states
     Devices,    ///< a guest's devices: they write its memory and raise its lines

@@ -9,6 +9,7 @@
 #include "hv/platform.hpp"
 #include "hv/scheduler.hpp"
 #include "hv/steal_time.hpp"
+#include "hv/watchdog.hpp"
 #include "isa/sbi.hpp"
 #include "mm/shadow.hpp"
 
@@ -43,7 +44,9 @@ struct Vcpu {
     u64 trace_tag = 0;              ///< what its records there carry
     SbiState sbi;
     StealTime steal_time;
-    Received received;            ///< counted by any hart
+    Received received;  ///< counted by any hart
+    Watchdog watchdog;
+    NeglectWatch neglect;         ///< under the report lock
     alignas(64) Mailbox mailbox;  ///< of its own line: others write there
     alignas(64) ExitStats stats;
 

@@ -33,7 +33,7 @@ struct FakeMonitorTarget : MonitorTarget {
     MonitorVcpu vcpu(usize guest, unsigned number) override {
         EXPECT_LT(number, all.at(guest).vcpus);
         if (guest == 0) return {"running", 3, 12345, 0xffff'ffff'8000'0000, Priv::S};
-        return {"stopped", std::nullopt, 0, 0x1234, Priv::U};
+        return {"stopped", std::nullopt, 0, 0x1234, Priv::U, 2};
     }
     std::optional<usize> attached() override { return owner; }
     void attach(usize guest) override { owner = guest; }

@@ -45,6 +45,18 @@ TEST_F(MailboxTest, WhoIsInsideIsInterruptedOnce) {
     EXPECT_EQ(box.post(Request::Kick).then, Then::Interrupt);
 }
 
+TEST_F(MailboxTest, KnowsWhoIsAwaited) {
+    EXPECT_FALSE(box.is_awaited());
+    static_cast<void>(box.post(Request::Fence));
+    EXPECT_TRUE(box.is_awaited());
+    EXPECT_TRUE(box.sleep());
+    EXPECT_FALSE(box.is_awaited()) << "fences may wait until it wakes";
+    static_cast<void>(box.post(Request::Interrupt));
+    EXPECT_TRUE(box.is_awaited());
+    static_cast<void>(box.take());
+    EXPECT_FALSE(box.is_awaited());
+}
+
 TEST_F(MailboxTest, WhoTookWhileInsideIsInterruptedAgain) {
     EXPECT_FALSE(box.enter().any());
     EXPECT_EQ(box.post(Request::Interrupt).then, Then::Interrupt);

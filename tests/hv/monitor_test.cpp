@@ -80,10 +80,10 @@ TEST_F(MonitorTest, ListsVcpus) {
               "guest             vCPU state       hart        exits pc\n"
               "alpha                0 running        3        12345 0xffffffff80000000 S\n"
               "alpha                1 running        3        12345 0xffffffff80000000 S\n"
-              "beta                 0 stopped        -            0 0x0000000000001234 U\n");
+              "beta                 0 stopped        -            0 0x0000000000001234 U  warnings: 2\n");
     EXPECT_EQ(run("vcpus 1"),
               "guest             vCPU state       hart        exits pc\n"
-              "beta                 0 stopped        -            0 0x0000000000001234 U\n");
+              "beta                 0 stopped        -            0 0x0000000000001234 U  warnings: 2\n");
 }
 
 TEST_F(MonitorTest, ActsOnGuestsByNameAndNumber) {

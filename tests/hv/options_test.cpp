@@ -33,6 +33,9 @@ TEST(Options, DefaultsAndAllOfThem) {
     EXPECT_EQ(parse_options("undercroft.trace=untimed")->trace, TraceMode::Untimed);
     EXPECT_EQ(parse_options("undercroft.trace=on")->trace, TraceMode::On);
     EXPECT_EQ(parse_options("undercroft.trace=timed")->trace, TraceMode::Timed);
+    EXPECT_EQ(none->watch, 10u);
+    EXPECT_EQ(parse_options("undercroft.watch=off")->watch, 0u);
+    EXPECT_EQ(parse_options("undercroft.watch=3600")->watch, 3600u);
     const auto all = parse_options("undercroft.loglevel=debug  vcpus=4 memory=512M undercroft.stats");
     ASSERT_TRUE(all) << error_of(all);
     EXPECT_EQ(all->loglevel, LogLevel::Debug);
@@ -55,6 +58,10 @@ TEST(Options, ErrorsNameTheOption) {
     EXPECT_EQ(error("undercroft.replace=maybe"), "option undercroft.replace=maybe: not one of on, off");
     EXPECT_EQ(error("undercroft.trace=yes"), "option undercroft.trace=yes: not one of off, untimed, on, timed");
     EXPECT_EQ(error("undercroft.trace"), "option undercroft.trace: not one of off, untimed, on, timed");
+    for (const std::string value : {"0", "3601", "on", ""}) {
+        EXPECT_EQ(error(("undercroft.watch=" + value).c_str()),
+                  "option undercroft.watch=" + value + ": not off, nor 1 to 3600 seconds");
+    }
     EXPECT_EQ(error("vcpus=0"), "option vcpus=0: not 1 to 32");
     EXPECT_EQ(error("vcpus=33"), "option vcpus=33: not 1 to 32");
     EXPECT_EQ(error("vcpus"), "option vcpus: not 1 to 32");

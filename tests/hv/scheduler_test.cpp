@@ -42,6 +42,20 @@ TEST_F(SchedulerTest, KnowsWhoseAnEntityIs) {
     EXPECT_EQ(SchedEntity(vcpu).vcpu(), vcpu);
 }
 
+TEST_F(SchedulerTest, KnowsWhoIsNeglected) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a);
+    EXPECT_EQ(s.neglect(a, now), Neglect::Starved);
+    ASSERT_EQ(s.pick(0, now).entity, &a);
+    EXPECT_EQ(s.neglect(a, now), Neglect::None);
+    EXPECT_TRUE(s.block(a, now, 100));
+    EXPECT_EQ(s.neglect(a, 100), Neglect::None);
+    EXPECT_EQ(s.neglect(a, 101), Neglect::Overslept) << "nobody asked for work in time";
+    ASSERT_EQ(s.pick(0, now = 102).entity, &a);
+    EXPECT_TRUE(s.block(a, now));
+    EXPECT_EQ(s.neglect(a, kNever), Neglect::None);
+}
+
 TEST_F(SchedulerTest, KnowsHowLongEachWaited) {
     Scheduler s(0b1, kSlice);
     begin(s, a, b);

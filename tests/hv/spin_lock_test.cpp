@@ -70,20 +70,20 @@ TEST_F(SpinLockTest, AcceptsRisingRanksAndReleaseInAnyOrder) {
 TEST_F(SpinLockDeathTest, ReportsAFallingRank) {
     SpinLock guest(LockRank::Guest), memory(LockRank::Memory);
     const LockGuard guard(memory);
-    EXPECT_DEATH(guest.lock(), "lock order: rank 2 while holding 0x40");
-    EXPECT_DEATH(static_cast<void>(guest.try_lock()), "lock order: rank 2 while holding 0x40");
+    EXPECT_DEATH(guest.lock(), "lock order: rank 3 while holding 0x80");
+    EXPECT_DEATH(static_cast<void>(guest.try_lock()), "lock order: rank 3 while holding 0x80");
 }
 
 TEST_F(SpinLockDeathTest, ReportsASecondLockOfARankBeforeItWaits) {
     SpinLock lock(LockRank::Guest), other(LockRank::Guest);
     const LockGuard guard(lock);
-    EXPECT_DEATH(other.lock(), "lock order: rank 2 while holding 0x4");
-    EXPECT_DEATH(lock.lock(), "lock order: rank 2 while holding 0x4");
+    EXPECT_DEATH(other.lock(), "lock order: rank 3 while holding 0x8");
+    EXPECT_DEATH(lock.lock(), "lock order: rank 3 while holding 0x8");
 }
 
 TEST_F(SpinLockDeathTest, ReportsAReleaseOfWhatIsNotHeld) {
     SpinLock lock(LockRank::Guest);
-    EXPECT_DEATH(lock.unlock(), "lock order: rank 2 while holding 0");
+    EXPECT_DEATH(lock.unlock(), "lock order: rank 3 while holding 0");
 }
 
 TEST(SpinLockWithoutRecord, ChecksNothing) {
