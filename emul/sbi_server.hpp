@@ -76,11 +76,13 @@ class SbiBackend {
     /// The whole guest resets; the caller's outcome is Leave. The arguments are defined values.
     virtual void system_reset(sbi::srst::Type type, sbi::srst::Reason reason) = 0;
 
-    /// Whether the guest may look after others; the next three are called only then.
+    /// Whether the guest may look after others; the next ones, up to guest_act(), are called only then.
     [[nodiscard]] virtual bool is_manager() = 0;
     [[nodiscard]] virtual u64 guest_count() = 0;
     /// nullopt: there is no such guest.
     [[nodiscard]] virtual std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) = 0;
+    /// nullopt: there is no such guest, or no such kind of exits.
+    [[nodiscard]] virtual std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) = 0;
     /// `guest` exists; false where its state does not allow `action`. The caller may be acting on itself.
     [[nodiscard]] virtual bool guest_act(u64 guest, sbi::undercroft::Action action) = 0;
 

@@ -9,10 +9,9 @@ namespace {
 using sbi::Error;
 using namespace sbi::undercroft;
 
-SbiReply guest_info(const SbiCall& call) {
-    const auto record = call.backend.guest_record(call.arg(0));
+template <class Record>
+SbiReply write(const SbiCall& call, const std::optional<Record>& record, Gpa to) {
     if (!record) return Error::InvalidParam;
-    const Gpa to{call.arg(1)};
     if (!is_aligned(to.raw, 8) || !call.backend.is_guest_memory(to, sizeof *record)) return Error::InvalidAddress;
     const auto* bytes = reinterpret_cast<const u8*>(&*record);
     call.backend.write_guest(to, {bytes, sizeof *record});
@@ -28,11 +27,12 @@ SbiReply guest_act(const SbiCall& call) {
 
 SbiReply sbi_undercroft(const SbiCall& call) {
     if (call.fid == Version) return SbiReply::value(kSbiImplVersion);
-    if (call.fid > GuestAct) return Error::NotSupported;
+    if (call.fid > GuestAct && call.fid != GuestExits) return Error::NotSupported;
     if (!call.backend.is_manager()) return Error::Denied;
     switch (call.fid) {
         case GuestCount: return SbiReply::value(call.backend.guest_count());
-        case GuestInfo: return guest_info(call);
+        case GuestInfo: return write(call, call.backend.guest_record(call.arg(0)), Gpa{call.arg(1)});
+        case GuestExits: return write(call, call.backend.guest_exits(call.arg(0), call.arg(1)), Gpa{call.arg(2)});
         default: return guest_act(call);
     }
 }

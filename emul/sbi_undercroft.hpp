@@ -18,10 +18,16 @@ namespace sbi::undercroft {
 
 inline constexpr u64 kExt = static_cast<u64>(Ext::FirmwareBase) + kSbiImplId;
 enum Fid : u64 {
-    Version,     ///< value: kSbiImplVersion. Success tells a guest that it runs on Undercroft.
-    GuestCount,  ///< value: number of guests, the caller among them. Denied, as the next two, unless it is a manager.
-    GuestInfo,   ///< a0: which guest; a1: guest-physical address, a multiple of 8, of a GuestRecord to be written
-    GuestAct,    ///< a0: which guest; a1: an Action. Failed where the guest's state does not allow it.
+    Version,        ///< value: kSbiImplVersion. Success tells a guest that it runs on Undercroft.
+    GuestCount,     ///< value: number of guests, the caller among them. Denied, as all that follow, unless it is a
+                    ///< manager.
+    GuestInfo,      ///< a0: which guest; a1: guest-physical address, a multiple of 8, of a GuestRecord to be written
+    GuestAct,       ///< a0: which guest; a1: an Action. Failed where the guest's state does not allow it.
+    GuestMemory,    ///< a0: which guest; a1: address, as for GuestInfo, of a GuestMemoryRecord to be written. Not
+                    ///< supported yet, nor is the next.
+    MachineMemory,  ///< a0: address, likewise, of a MachineMemoryRecord
+    GuestExits,     ///< a0: which guest; a1: kind of exits, from 0; a2: address, likewise, of a GuestExitsRecord.
+                    ///< InvalidParam tells that there are no more kinds.
 };
 enum Action : u64 { Start, Stop, Pause, Resume, Reset, Actions };
 /// What a guest is doing. Values are never reused.
@@ -37,6 +43,36 @@ struct GuestRecord {
     u64 is_caller = 0;
 };
 static_assert(sizeof(GuestRecord) == 64);
+
+/// What GuestMemory tells of what a guest owns; all zero but `starts` while it is destroyed.
+struct GuestMemoryRecord {
+    u64 ram = 0;          ///< bytes
+    u64 rest = 0;         ///< bytes that serve it: shadow tables above all
+    u64 frames_used = 0;  ///< pages of shadow tables
+    u64 frames = 0;       ///< that it has for them
+    u64 copies = 0;       ///< of pages of code
+    u64 timers = 0;       ///< that are armed
+    u64 starts = 0;       ///< since boot
+    u64 reserved = 0;
+};
+static_assert(sizeof(GuestMemoryRecord) == 64);
+
+/// What MachineMemory tells, in bytes.
+struct MachineMemoryRecord {
+    u64 total = 0;
+    u64 free = 0;
+    u64 largest = 0;     ///< block of free memory that a guest's could be
+    u64 hypervisor = 0;  ///< what neither is free nor belongs to a guest
+};
+static_assert(sizeof(MachineMemoryRecord) == 32);
+
+/// What GuestExits tells: how often, and for how long, the guest has trapped for one reason since it was created.
+struct GuestExitsRecord {
+    std::array<char, 16> name{};  ///< of the reason, NUL-terminated
+    u64 count = 0;
+    u64 ns = 0;  ///< in the hypervisor; 0 where that is not measured
+};
+static_assert(sizeof(GuestExitsRecord) == 32);
 
 }  // namespace sbi::undercroft
 }  // namespace uc

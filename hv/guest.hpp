@@ -34,6 +34,8 @@ class GuestKeeper {
     /// Does something to a guest as a whole; false where its state does not allow that. Takes effect when the caller's
     /// exit is over.
     [[nodiscard]] virtual bool act(Guest& guest, GuestAction action) = 0;
+    /// The time that exits have taken, in units of the ExitClock, in ns; 0 where it is not measured.
+    [[nodiscard]] virtual u64 exit_ns(u64 units) const = 0;
 
   protected:
     ~GuestKeeper() = default;

@@ -173,6 +173,19 @@ std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
     return record;
 }
 
+std::optional<sbi::undercroft::GuestExitsRecord> GuestSbi::guest_exits(u64 number, u64 kind) {
+    const GuestKeeper& keeper = *guest_.environment_.keeper;
+    if (number >= keeper.guests().size() || kind >= kExitReasons) return std::nullopt;
+    const auto reason = static_cast<ExitReason>(kind);
+    sbi::undercroft::GuestExitsRecord record;
+    std::copy_n(name(reason).begin(), std::min(name(reason).size(), record.name.size() - 1), record.name.begin());
+    for (const Vcpu& vcpu : keeper.guests()[number]->vcpus()) {
+        record.count += vcpu.stats.of(reason).count.get();
+        record.ns += keeper.exit_ns(vcpu.stats.of(reason).spent.get());
+    }
+    return record;
+}
+
 bool GuestSbi::guest_act(u64 guest, sbi::undercroft::Action action) {
     static_assert(static_cast<u64>(GuestAction::Reset) == sbi::undercroft::Reset &&
                   static_cast<u64>(GuestAction::Start) == sbi::undercroft::Start);

@@ -42,6 +42,7 @@ class GuestSbi final : public SbiBackend {
     bool is_manager() override { return guest_.config_.manager && guest_.environment_.keeper != nullptr; }
     u64 guest_count() override { return guest_.environment_.keeper->guests().size(); }
     std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) override;
+    std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) override;
     bool guest_act(u64 guest, sbi::undercroft::Action action) override;
     usize console_write(std::span<const u8> bytes) override;
     usize console_read(std::span<u8> bytes) override;

@@ -61,6 +61,7 @@ class Machine final : public GuestKeeper {
     void kick(HartMask harts);
     /// False where the guest's state does not allow `action`.
     [[nodiscard]] bool act(Guest& guest, GuestAction action) override { return guest.act(action); }
+    [[nodiscard]] u64 exit_ns(u64 units) const override { return history_.clock().ns(units); }
     void state_changed() override { unsettled_.store(1, std::memory_order_seq_cst); }
     /// Whether some guest's state has to be looked at.
     [[nodiscard]] bool is_unsettled() const { return unsettled_.load(std::memory_order_relaxed) != 0; }

@@ -90,6 +90,10 @@ class FakeSbiBackend final : public SbiBackend {
         record.vcpus = 3;
         return record;
     }
+    std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) override {
+        if (guest >= 2 || kind >= 2) return std::nullopt;
+        return sbi::undercroft::GuestExitsRecord{{'k', static_cast<char>('0' + kind)}, 1000 * (guest + 1), 5000};
+    }
     bool guest_act(u64 guest, sbi::undercroft::Action action) override {
         acts.push_back({guest, action});
         return act_works;

@@ -13,9 +13,10 @@ using namespace test;
 TEST_F(SbiTest, OurOwnExtension) {
     EXPECT_EQ(call(sbi::undercroft::kExt, 0), gives(kSbiImplVersion));
     for (u64 fid = 1; fid < 4; ++fid) EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::Denied)) << fid;
-    for (const u64 fid : {4ull, 1ull << 32, ~0ull}) {
+    for (const u64 fid : {7ull, 1ull << 32, ~0ull}) {
         EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::NotSupported)) << fid;
     }
+    EXPECT_EQ(call(sbi::undercroft::kExt, 6), fails(Error::Denied));
     EXPECT_TRUE(backend.acts.empty());
 }
 
@@ -33,6 +34,16 @@ TEST_F(SbiTest, ManagersLookAfterGuests) {
     for (const u64 wrong : {last + 8, last - 4, u64{0}, ~u64{7}}) {
         EXPECT_EQ(call(kExt, GuestInfo, {1, wrong}), fails(Error::InvalidAddress)) << wrong;
     }
+    const u64 exits = FakeSbiBackend::kRam + FakeSbiBackend::kRamSize - sizeof(GuestExitsRecord);
+    EXPECT_EQ(call(kExt, GuestExits, {0, 1, exits}), gives(0));
+    GuestExitsRecord exits_record;
+    std::memcpy(&exits_record, &backend.ram[exits - FakeSbiBackend::kRam], sizeof exits_record);
+    EXPECT_STREQ(exits_record.name.data(), "k1");
+    EXPECT_EQ(exits_record.count, 1000u);
+    EXPECT_EQ(call(kExt, GuestExits, {0, 2, exits}), fails(Error::InvalidParam));
+    EXPECT_EQ(call(kExt, GuestExits, {2, 0, exits}), fails(Error::InvalidParam));
+    EXPECT_EQ(call(kExt, GuestExits, {0, 1, exits + 8}), fails(Error::InvalidAddress));
+
     EXPECT_EQ(call(kExt, GuestAct, {1, Pause}), gives(0));
     EXPECT_EQ(backend.acts, (std::vector{std::pair{u64{1}, Pause}}));
     backend.act_works = false;
