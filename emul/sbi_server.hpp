@@ -113,4 +113,8 @@ void enter_supervisor(GuestHart& hart, u64 hart_id, u64 opaque);
 /// legacy pointer that cannot be read; Leave when the vCPU stopped or the guest resets.
 [[nodiscard]] Outcome sbi_call(GuestHart& hart, unsigned self, SbiBackend& backend);
 
+/// What function `fid` of our own extension answers to `arguments`, a0 to a5, without an ecall. Addresses among them
+/// are the backend's.
+[[nodiscard]] sbi::Ret call_undercroft(SbiBackend& backend, u64 fid, std::span<const u64, 6> arguments);
+
 }  // namespace uc

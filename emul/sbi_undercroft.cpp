@@ -37,4 +37,11 @@ SbiReply sbi_undercroft(const SbiCall& call) {
     }
 }
 
+sbi::Ret call_undercroft(SbiBackend& backend, u64 fid, std::span<const u64, 6> arguments) {
+    GuestHart hart;  // whose registers they are taken from
+    for (unsigned n = 0; n < arguments.size(); ++n) hart.set_x(10 + n, arguments[n]);
+    const SbiReply reply = sbi_undercroft({hart, 0, backend, kExt, fid});
+    return {static_cast<Error>(reply.a0), reply.a1};
+}
+
 }  // namespace uc

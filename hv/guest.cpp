@@ -111,6 +111,10 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
         rtc_.emplace(plic_, kGuestRtcIrq, *environment.wall_clock);
         placed = placed && bus_.add(kGuestRtc, GoldfishRtc::kSize, *rtc_);
     }
+    if (config.manager) {
+        manager_.emplace();
+        placed = placed && bus_.add(kGuestManager, manager::kSize, *manager_);
+    }
     if (!placed) state_ = GuestState::Failed;  // the devices overlap
 }
 
@@ -152,6 +156,7 @@ LoadStatus Guest::start() {
         const LockGuard guard(devices_lock_);
         uart_.reset();
         if (rtc_) rtc_->reset();
+        if (manager_) manager_->reset();
         clock_armed_.store(false, std::memory_order_relaxed);
         plic_.reset();
     }
@@ -206,6 +211,7 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
         .cbom_block_size = environment_.cbom_block_size,
         .cboz_block_size = environment_.cboz_block_size,
         .rtc = rtc_.has_value(),
+        .manager = manager_.has_value(),
         .bootargs = config_.bootargs,
         .initrd = placement.ramdisk,
         .rng_seed = sha256(std::as_bytes(std::span{&entropy, 1})),

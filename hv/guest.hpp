@@ -7,6 +7,7 @@
 #include "emul/decode.hpp"
 #include "emul/features.hpp"
 #include "emul/goldfish_rtc.hpp"
+#include "emul/manager_device.hpp"
 #include "emul/plic.hpp"
 #include "emul/sbi_server.hpp"
 #include "emul/syscon.hpp"
@@ -179,6 +180,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool change_state(GuestState from, GuestState to);
     [[nodiscard]] bool change_live_state(GuestState to);
     void poll_clock(Platform& here);
+    void manage(Vcpu& vcpu, const ManagerCall& call);
     [[nodiscard]] std::optional<u8> take_received();
 
     // Devices, under their lock
@@ -209,6 +211,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     Uart16550 uart_;
     Syscon syscon_;
     std::optional<GoldfishRtc> rtc_;
+    std::optional<ManagerDevice> manager_;  ///< of a guest that may look after others
     std::atomic<bool> clock_armed_{false};  ///< its alarm is set
     Bus bus_;
     std::atomic<bool> ended_ = false;

@@ -10,9 +10,15 @@ namespace uc {
 
 Outcome Guest::access_device(Vcpu& vcpu, const MemoryInsn& insn, Gpa gpa, Gva gva) {
     vcpu.mailbox.leave();
-    const LockGuard guard(devices_lock_);
-    const Outcome outcome = uc::access_device(vcpu.hart(), *vcpu.platform, bus_, insn, gpa, gva);
-    if (rtc_) poll_clock(*vcpu.platform);  // it may be what was accessed
+    Outcome outcome;
+    std::optional<ManagerCall> call;
+    {
+        const LockGuard guard(devices_lock_);
+        outcome = uc::access_device(vcpu.hart(), *vcpu.platform, bus_, insn, gpa, gva);
+        if (rtc_) poll_clock(*vcpu.platform);  // it, or the next, may be what was accessed
+        if (manager_) call = manager_->take_call();
+    }
+    if (call) manage(vcpu, *call);
     return outcome;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "emul/manager_registers.hpp"
 #include "emul/plic.hpp"
 #include "emul/syscon.hpp"
 #include "hv/guest_layout.hpp"
@@ -197,6 +198,12 @@ void write_soc(Writer& w, const GuestMachine& m) {
                 w.string("compatible", "google,goldfish-rtc");
                 w.reg(kGuestRtc, kRtcSize);
                 write_interrupt(w, kGuestRtcIrq);
+            });
+        }
+        if (m.manager) {
+            w.node(unit("management", kGuestManager).view(), [&] {
+                w.string("compatible", "undercroft,management");
+                w.reg(kGuestManager, manager::kSize);
             });
         }
         write_plic(w, m);

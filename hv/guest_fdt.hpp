@@ -23,6 +23,7 @@ struct GuestMachine {
     u32 cbom_block_size = 0;  ///< bytes; 0: not said
     u32 cboz_block_size = 0;
     bool rtc = false;
+    bool manager = false;  ///< it looks after others
     std::string_view bootargs;
     GuestRange initrd;  ///< empty: none
     std::array<std::byte, 32> rng_seed{};

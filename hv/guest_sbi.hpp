@@ -7,7 +7,7 @@
 namespace uc {
 
 /// One call of `caller`, which is Outside from its first wait on. Made for the call and gone with it.
-class GuestSbi final : public SbiBackend {
+class GuestSbi : public SbiBackend {
   public:
     explicit GuestSbi(Vcpu& caller) : caller_(caller), guest_(*caller.guest) {}
     /// Waits until all that the call asked of other vCPUs is as good as done.

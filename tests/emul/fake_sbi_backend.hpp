@@ -12,7 +12,7 @@ namespace uc::test {
 
 /// Stops the test when handed a vCPU or memory that does not exist: the
 /// server promised to check.
-class FakeSbiBackend final : public SbiBackend {
+class FakeSbiBackend : public SbiBackend {
   public:
     static constexpr u64 kRam = 0x8000'0000;
     static constexpr u64 kRamSize = 0x1'0000;

@@ -2,6 +2,7 @@
 #include "emul/mmio.hpp"
 
 #include "emul/goldfish_rtc.hpp"
+#include "emul/manager_device.hpp"
 #include "emul/plic.hpp"
 #include "emul/syscon.hpp"
 #include "emul/uart16550.hpp"
@@ -19,6 +20,7 @@ struct Machine final : ExternalLine, ConsolePort, ResetLine, WallClock {
     Uart16550 uart{plic, 10, *this};
     Syscon syscon{*this};
     GoldfishRtc rtc{plic, 11, *this};
+    ManagerDevice manager;
     Bus bus;
     bool seip[2]{};
     bool has_room = true;
@@ -27,6 +29,7 @@ struct Machine final : ExternalLine, ConsolePort, ResetLine, WallClock {
     Machine() {
         require(bus.add(Gpa{0x0010'0000}, Syscon::kSize, syscon));
         require(bus.add(Gpa{0x0010'1000}, GoldfishRtc::kSize, rtc));
+        require(bus.add(Gpa{0x0010'2000}, manager::kSize, manager));
         require(bus.add(Gpa{0x0c00'0000}, Plic::kSize, plic));
         require(bus.add(Gpa{0x1000'0000}, Uart16550::kSize, uart));
     }
@@ -41,11 +44,11 @@ struct Machine final : ExternalLine, ConsolePort, ResetLine, WallClock {
 
 /// An address near the devices' registers, most of the time inside them.
 Gpa any_address(fuzz::Input& input) {
-    constexpr u64 kNear[] = {0x0010'0000, 0x0010'1000, 0x0c00'0000, 0x0c00'1000,
-                             0x0c00'2080, 0x0c20'1000, 0x0c20'3000, 0x1000'0000};
+    constexpr u64 kNear[] = {0x0010'0000, 0x0010'1000, 0x0010'2000, 0x0010'2800, 0x0010'2f80, 0x0c00'0000,
+                             0x0c00'1000, 0x0c00'2080, 0x0c20'1000, 0x0c20'3000, 0x1000'0000};
     const u8 choice = input.take<u8>();
     if (choice >= 0xf0) return Gpa{input.take<u64>()};
-    return Gpa{kNear[choice % 8] + input.take<u8>()};
+    return Gpa{kNear[choice % std::size(kNear)] + input.take<u8>()};
 }
 
 void access(Machine& m, GuestHart& hart, test::FakeHost& host, fuzz::Input& input) {
@@ -70,8 +73,10 @@ void access(Machine& m, GuestHart& hart, test::FakeHost& host, fuzz::Input& inpu
     }
 }
 
-/// What a handler relies on: while SEIP is high there is something to claim, and it can be completed.
+/// What others rely on: a call is there once; while SEIP is high there is something to claim, and it can be completed.
 void check(Machine& m) {
+    if (const auto call = m.manager.take_call()) m.manager.finish({sbi::Error::Failed, call->function});
+    require(!m.manager.take_call());
     for (unsigned vcpu = 0; vcpu < 2; ++vcpu) {
         if (!m.seip[vcpu]) continue;
         const u64 claim = 0x201004 + 0x2000 * vcpu;

@@ -19,6 +19,7 @@ GuestMachine machine() {
     m.cbom_block_size = 64;
     m.cboz_block_size = 64;
     m.rtc = true;
+    m.manager = true;
     m.bootargs = "console=ttyS0";
     m.initrd = {Gpa{0x8300'0000}, 0x1234};
     m.rng_seed.fill(std::byte{0x5a});
@@ -99,17 +100,20 @@ TEST(GuestFdt, HasWhatLinuxLooksFor) {
     EXPECT_EQ(tree.at("/chosen").string("stdout-path"), "/soc/serial@10000000");
     EXPECT_EQ(tree.at("/soc/serial@10000000").number("clock-frequency"), 3'686'400u);
     EXPECT_EQ(tree.at("/soc/rtc@101000").number("interrupts"), 11u);
+    EXPECT_TRUE(tree.at("/soc/management@102000").compatible("undercroft,management"));
 }
 
 TEST(GuestFdt, LeavesOutWhatIsNotThere) {
     GuestMachine m = machine();
     m.rtc = false;
+    m.manager = false;
     m.bootargs = "";
     m.initrd = {};
     m.mmu = SatpMode::Sv39;
     m.timebase_hz = 0x1'0000'0000;
     const Tree tree = build(m);
     EXPECT_FALSE(tree.root().by_path("/soc/rtc@101000"));
+    EXPECT_FALSE(tree.root().by_path("/soc/management@102000"));
     EXPECT_FALSE(tree.at("/chosen").has("bootargs") || tree.at("/chosen").has("linux,initrd-start"));
     EXPECT_EQ(tree.at("/cpus/cpu@0").string("mmu-type"), "riscv,sv39");
     EXPECT_EQ(tree.at("/cpus").number("timebase-frequency"), 0x1'0000'0000u);
