@@ -17,7 +17,7 @@ all: $(BUILD)/build.ninja ## Build the hypervisor and its guests
 
 # The tests are not waited for.
 images: $(BUILD)/build.ninja
-	meson compile -C $(BUILD) undercroft.elf undercroft.bin minikernel.elf \
+	meson compile -C $(BUILD) undercroft.elf undercroft.bin minikernel.elf ucctl \
 	  $(if $(GUEST),$(basename $(notdir $(wildcard guest-images/behaviour/$(GUEST).cpp))))
 
 qemu: images ## Boot a guest (GUEST=linux) in Undercroft in QEMU; Ctrl-A X leaves

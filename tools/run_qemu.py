@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 HYPERVISOR = BUILD / "undercroft.elf"
 LINUX_BUILDER = ROOT / "guest-images" / "linux" / "build.py"
+UCCTL = BUILD / "guest-images" / "linux" / "ucctl"
 LINUX_BOOTARGS = "console=ttyS0"
 # Linux guests by GUEST, and what their builder is told.
 LINUX_TREES = {"linux": (), "two-linux": ("--tree", "two-linux", "--vcpus", "2")}
@@ -64,8 +65,8 @@ class Machine:
 
 
 def build_linux(out: pathlib.Path, bootargs: str = LINUX_BOOTARGS, *options: str) -> dict[str, pathlib.Path]:
-    """Makes Linux guests in the folder `out`, as the builder's `options` say; returns the paths of its kernel, initramfs and itb."""
-    command = [str(LINUX_BUILDER), str(out), "--bootargs", bootargs, *options]
+    """Makes Linux guests with ucctl in the folder `out`, as the builder's `options` say; returns the paths of its kernel, initramfs and itb."""
+    command = [str(LINUX_BUILDER), str(out), "--bootargs", bootargs, "--add", f"{UCCTL}=usr/bin/ucctl", *options]
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return {name: pathlib.Path(path) for name, path in (line.split(" ", 1) for line in lines)}
 
