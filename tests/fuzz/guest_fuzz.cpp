@@ -76,6 +76,7 @@ class WildGuest {
         host_.platform.script = {[this](GuestHart& hart) { return stay(hart); }};
         host_.platform.events = {[this] { sleep(); }};
         Machine machine(host_.platform, host_.console, options_);
+        host_.environment.keeper = &machine;
         Runner runner(machine, host_.platform, 0, 0);
         machine.add(runner);
         require(machine.add(guest_));
