@@ -331,7 +331,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
         machine.add(hart->emplace_runner(machine, static_cast<unsigned>(machine.runners().size())));
     }
     create_guests(machine);
-    MachineView view(machine);
+    MachineView view(machine, hv.memory);
     Monitor monitor(view, hv.console->prompt_sink());
     machine.set_monitor(monitor);
     if (!machine.start()) panic("guests were checked, and one has no hart");
