@@ -81,9 +81,13 @@ class SbiBackend {
     [[nodiscard]] virtual u64 guest_count() = 0;
     /// nullopt: there is no such guest.
     [[nodiscard]] virtual std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) = 0;
+    /// nullopt: there is no such guest.
+    [[nodiscard]] virtual std::optional<sbi::undercroft::GuestMemoryRecord> guest_memory(u64 guest) = 0;
+    [[nodiscard]] virtual sbi::undercroft::MachineMemoryRecord machine_memory() = 0;
     /// nullopt: there is no such guest, or no such kind of exits.
     [[nodiscard]] virtual std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) = 0;
-    /// `guest` exists; false where its state does not allow `action`. The caller may be acting on itself.
+    /// `guest` exists; false where its state does not allow `action`, or memory for it is lacking. The caller may be
+    /// acting on itself.
     [[nodiscard]] virtual bool guest_act(u64 guest, sbi::undercroft::Action action) = 0;
 
     /// Bytes taken, from the front; fewer when the console is full. Calls that may block execute their ecall again

@@ -27,11 +27,13 @@ SbiReply guest_act(const SbiCall& call) {
 
 SbiReply sbi_undercroft(const SbiCall& call) {
     if (call.fid == Version) return SbiReply::value(kSbiImplVersion);
-    if (call.fid > GuestAct && call.fid != GuestExits) return Error::NotSupported;
+    if (call.fid > GuestExits) return Error::NotSupported;
     if (!call.backend.is_manager()) return Error::Denied;
     switch (call.fid) {
         case GuestCount: return SbiReply::value(call.backend.guest_count());
         case GuestInfo: return write(call, call.backend.guest_record(call.arg(0)), Gpa{call.arg(1)});
+        case GuestMemory: return write(call, call.backend.guest_memory(call.arg(0)), Gpa{call.arg(1)});
+        case MachineMemory: return write(call, std::optional(call.backend.machine_memory()), Gpa{call.arg(0)});
         case GuestExits: return write(call, call.backend.guest_exits(call.arg(0), call.arg(1)), Gpa{call.arg(2)});
         default: return guest_act(call);
     }

@@ -22,16 +22,16 @@ enum Fid : u64 {
     GuestCount,     ///< value: number of guests, the caller among them. Denied, as all that follow, unless it is a
                     ///< manager.
     GuestInfo,      ///< a0: which guest; a1: guest-physical address, a multiple of 8, of a GuestRecord to be written
-    GuestAct,       ///< a0: which guest; a1: an Action. Failed where the guest's state does not allow it.
-    GuestMemory,    ///< a0: which guest; a1: address, as for GuestInfo, of a GuestMemoryRecord to be written. Not
-                    ///< supported yet, nor is the next.
+    GuestAct,       ///< a0: which guest; a1: an Action. Failed where the guest's state does not allow it, and where
+                    ///< there is no memory to create it.
+    GuestMemory,    ///< a0: which guest; a1: address, as for GuestInfo, of a GuestMemoryRecord to be written
     MachineMemory,  ///< a0: address, likewise, of a MachineMemoryRecord
     GuestExits,     ///< a0: which guest; a1: kind of exits, from 0; a2: address, likewise, of a GuestExitsRecord.
                     ///< InvalidParam tells that there are no more kinds.
 };
-enum Action : u64 { Start, Stop, Pause, Resume, Reset, Actions };
-/// What a guest is doing. Values are never reused.
-enum State : u32 { Created, Running, Paused, Ended, Stopped, Failed };
+enum Action : u64 { Start, Stop, Pause, Resume, Reset, Destroy, Create, Actions };
+/// What a guest is doing. Values are never reused. Busy: it is being destroyed or created.
+enum State : u32 { Created, Running, Paused, Ended, Stopped, Failed, Destroyed, Busy };
 
 /// What GuestInfo tells. Written as it stands.
 struct GuestRecord {

@@ -20,6 +20,19 @@ class FixedVector {
         items_[size_++] = value;
         return true;
     }
+    /// Puts `value` before item `at`, which is at most size(); false, changing nothing, when all places are taken.
+    [[nodiscard]] constexpr bool insert(usize at, const T& value) {
+        if (size_ == N) return false;
+        std::copy_backward(begin() + at, end(), end() + 1);
+        items_[at] = value;
+        ++size_;
+        return true;
+    }
+    /// Takes item `at` out; those behind it move up.
+    constexpr void erase(usize at) {
+        std::copy(begin() + at + 1, end(), begin() + at);
+        --size_;
+    }
     constexpr void clear() { size_ = 0; }
 
     [[nodiscard]] constexpr usize size() const { return size_; }

@@ -11,95 +11,50 @@
 
 namespace uc {
 
-namespace {
-
-// Shadow tables get this share of the guest's memory, within bounds: a kernel's own tables take less than one part in
-// 200, and each has up to three shadows.
-constexpr u64 kShadowShare = 32;
-constexpr u64 kLeastShadow = 2 * kMiB;
-constexpr u64 kMostShadow = 64 * kMiB;
-
-u64 shadow_pool_size(u64 memory) {
-    return align_up(std::clamp(memory / kShadowShare, kLeastShadow, kMostShadow), kPageSize);
-}
-
-// Copies of code (docs/replacing.md). A stock Linux executes privileged instructions on some 160 pages.
-constexpr u64 kCodeShare = 256;
-constexpr u64 kLeastCode = 64 * kKiB;
-constexpr u64 kMostCode = 4 * kMiB;
-
-u64 code_size(u64 memory) { return align_up(std::clamp(memory / kCodeShare, kLeastCode, kMostCode), kPageSize); }
-
-}  // namespace
-
 std::expected<Guest*, LoadError> Guest::create(const GuestConfig& config, const GuestEnvironment& environment,
                                                unsigned number) {
     const auto plan = plan_guest(config);
     if (!plan) return std::unexpected(plan.error());
     HostMemory& memory = *environment.memory;
-    const u64 pool_size = shadow_pool_size(config.memory);
-    const u64 copies_size = environment.replace ? code_size(config.memory) : 0;
-    const u64 metadata_size = Shadow::metadata_size(config.memory, static_cast<u32>(pool_size / kPageSize),
-                                                    config.vcpus, static_cast<u32>(copies_size / kPageSize));
-    const u64 vcpus_size = sizeof(Vcpu) * config.vcpus;
-    const u64 vectors_size = kVectorRegisters * environment.vlenb * config.vcpus;
-    const u64 rest_size = align_up(sizeof(Guest) + vcpus_size + metadata_size + vectors_size, kPageSize);
-
-    const auto ram = memory.allocate(config.memory, kGuestMemoryUnit);
-    const auto pool = ram ? memory.allocate(pool_size + copies_size, kPageSize) : std::nullopt;
-    const auto rest = pool ? memory.allocate(rest_size, kPageSize) : std::nullopt;
-    const auto give_back = [&] {
-        if (ram) memory.free({*ram, config.memory});
-        if (pool) memory.free({*pool, pool_size + copies_size});
-        if (rest) memory.free({*rest, rest_size});
-    };
-    if (!rest) {
-        const auto error = load_error("guest ", config.name, ": undercroft,memory: ", config.memory / kMiB,
-                                      " MiB do not fit into the machine's memory: the largest free block has ",
-                                      memory.largest(kGuestMemoryUnit) / kMiB, " MiB");
-        give_back();
-        return error;
+    auto resources = GuestResources::take(config, environment);
+    if (!resources) return std::unexpected(resources.error());
+    const u64 size = align_up(sizeof(Guest) + sizeof(Vcpu) * config.vcpus, kPageSize);
+    const auto place = memory.allocate(size, kPageSize);
+    if (!place) {
+        resources->give_back(memory);
+        return load_error("guest ", config.name, ": there is no memory left to keep its vCPUs in");
     }
-
-    // Whatever was there before is nobody's business any more.
-    std::memset(memory.pointer(*ram), 0, config.memory);
-    std::byte* at = memory.pointer(*rest);
-    std::memset(at + sizeof(Guest) + vcpus_size + metadata_size, 0, vectors_size);
-    static_assert(sizeof(Guest) % alignof(Vcpu) == 0 && sizeof(Vcpu) % 8 == 0);
+    std::byte* at = memory.pointer(*place);
+    static_assert(sizeof(Guest) % alignof(Vcpu) == 0);
     auto* vcpus = reinterpret_cast<Vcpu*>(at + sizeof(Guest));
     for (unsigned i = 0; i < config.vcpus; ++i) new (&vcpus[i]) Vcpu{};
-    auto* guest = new (at) Guest(config, environment, number, {*ram, config.memory}, {*pool, pool_size},
-                                 {*pool + pool_size, copies_size}, {at + sizeof(Guest) + vcpus_size, metadata_size},
-                                 {vcpus, config.vcpus}, at + sizeof(Guest) + vcpus_size + metadata_size);
+    auto* guest = new (at) Guest(config, environment, number, {vcpus, config.vcpus});
+    // Whatever was there before is nobody's business any more.
+    resources->clear(memory);
+    guest->equip(*resources);
     // Whether a device tree can be made shows only in the making.
     if (auto written = guest->write_device_tree(*plan); !written) {
-        give_back();
+        resources->give_back(memory);
+        memory.free({*place, size});
         return std::unexpected(written.error());
     }
     return guest;
 }
 
-Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
-             HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors)
+Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, std::span<Vcpu> vcpus)
     : config_(config),
       environment_(environment),
       number_(number),
       features_(environment.features),
-      ram_(kGuestRamBase, ram.base, {environment.memory->pointer(ram.base), ram.size}),
-      pool_range_(pool),
-      code_range_(code),
-      metadata_(metadata),
-      vcpus_(vcpus),
+      all_vcpus_(vcpus),
       flusher_(vcpus),
       plic_(config.vcpus, *this),
       uart_(plic_, kGuestUartIrq, *this),
       syscon_(*this) {
     features_.max_mode = config.mmu.value_or(features_.max_mode);
-    for (unsigned i = 0; i < vcpus_.size(); ++i) {
-        vcpus_[i].guest = this;
-        vcpus_[i].id = i;
-        const u64 size = kVectorRegisters * environment.vlenb;
-        vcpus_[i].frame.vector.v = size == 0 ? nullptr : vectors + i * size;
+    for (unsigned i = 0; i < vcpus.size(); ++i) {
+        vcpus[i].guest = this;
+        vcpus[i].id = i;
     }
     // Guests that share harts must not share ASIDs. 0 is the hypervisor's own.
     const u64 share = ((1ull << environment.host_asid_bits) - 1) / environment.guests;
@@ -130,15 +85,15 @@ ShadowOptions Guest::shadow_options() {
         .update_ad = f.svadu_hw,
         .svpbmt = f.svpbmt,
         .svnapot = f.svnapot,
-        .code = {environment_.memory->pointer(code_range_.base), code_range_.size},
-        .code_base = code_range_.base,
+        .code = {environment_.memory->pointer(resources_.code.base), resources_.code.size},
+        .code_base = resources_.code.base,
     };
 }
 
 LoadStatus Guest::start() {
     const auto placement = plan_guest(config_);
     if (!placement) return std::unexpected(placement.error());
-    ++starts_;
+    starts_.fetch_add(1, std::memory_order_relaxed);
     ended_ = false;
     load_images(config_, *placement, {ram_.pointer(ram_.base(), ram_.size()), ram_.size()});
     if (auto written = write_device_tree(*placement); !written) return written;
@@ -148,17 +103,14 @@ LoadStatus Guest::start() {
     {
         const LockGuard guard(shadow_lock_);
         shadow_.reset();
-        pool_.emplace(std::span{environment_.memory->pointer(pool_range_.base), pool_range_.size}, pool_range_.base);
-        shadow_.emplace(ram_, *pool_, shadow_options(), metadata_);
+        const HostRange pool = resources_.pool;
+        pool_.emplace(std::span{environment_.memory->pointer(pool.base), pool.size}, pool.base);
+        shadow_.emplace(ram_, *pool_, shadow_options(), resources_.metadata);
     }
     reset_vcpus();
     {
         const LockGuard guard(devices_lock_);
-        uart_.reset();
-        if (rtc_) rtc_->reset();
-        if (manager_) manager_->reset();
-        clock_armed_.store(false, std::memory_order_relaxed);
-        plic_.reset();
+        reset_devices();
     }
     Vcpu& first = vcpus_[0];
     first.hart().pc = placement->entry.raw;
@@ -168,24 +120,6 @@ LoadStatus Guest::start() {
     // Unless somebody has changed their mind meanwhile.
     static_cast<void>(change_state(GuestState::Starting, GuestState::Running));
     return {};
-}
-
-void Guest::reset_vcpus() {
-    for (Vcpu& vcpu : vcpus_) {
-        vcpu.frame.hart = GuestHart{};
-        vcpu.frame.home = nullptr;
-        vcpu.frame.fp = {};
-        std::byte* const v = vcpu.frame.vector.v;
-        vcpu.frame.vector = {.v = v};
-        if (v != nullptr) std::memset(v, 0, kVectorRegisters * environment_.vlenb);
-        vcpu.reset_sbi();
-        vcpu.watchdog.reset();
-        vcpu.lines = 0;
-        vcpu.waiting = false;
-        vcpu.state = sbi::hsm::Stopped;
-        vcpu.translation_stale = true;
-        vcpu.mailbox.reset();
-    }
 }
 
 LoadStatus Guest::write_device_tree(const Placement& placement) {
@@ -199,7 +133,7 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
     const auto& seed = environment_.rng_seed;
     std::copy_n(seed.begin(), std::min(seed.size(), entropy.seed.size()), entropy.seed.begin());
     entropy.time = environment_.platform->time();
-    entropy.starts = starts_;
+    entropy.starts = starts_.load(std::memory_order_relaxed);
     std::copy_n(name().begin(), std::min(name().size(), entropy.name.size()), entropy.name.begin());
 
     const GuestMachine machine{
@@ -221,60 +155,6 @@ LoadStatus Guest::write_device_tree(const Placement& placement) {
         config_.fdt.data.empty() ? build_guest_fdt(machine, out) : adapt_guest_fdt(config_.fdt.data, machine, out);
     if (!length) return load_error("guest ", name(), ": ", length.error().text.view());
     return {};
-}
-
-std::string_view name(GuestState state) {
-    constexpr std::array<std::string_view, 8> kNames{"created",   "starting", "running",   "paused",
-                                                     "shut down", "stopped",  "rebooting", "failed"};
-    return kNames[static_cast<usize>(state)];
-}
-
-bool Guest::change_state(GuestState from, GuestState to) {
-    if (!state_.compare_exchange_strong(from, to, std::memory_order_seq_cst)) return false;
-    // Those that run look again, and so do those that sleep. Who is stopped looks when it is started.
-    for (Vcpu& vcpu : vcpus_) {
-        if (vcpu.state != sbi::hsm::Stopped) reach(vcpu, vcpu.mailbox.post(Request::Kick));
-    }
-    if (environment_.keeper != nullptr) environment_.keeper->state_changed();
-    return true;
-}
-
-// From whatever a live guest is doing.
-bool Guest::change_live_state(GuestState to) {
-    while (live()) {
-        if (const GuestState now = state(); now == to || change_state(now, to)) return true;
-    }
-    return false;
-}
-
-bool Guest::act(GuestAction action) {
-    switch (action) {
-        case GuestAction::Start:
-            for (GuestState now = state(); !live(); now = state()) {
-                if (change_state(now, GuestState::Starting)) return true;
-            }
-            return false;
-        case GuestAction::Stop: return change_live_state(GuestState::Stopped);
-        case GuestAction::Pause: return change_state(GuestState::Running, GuestState::Paused);
-        case GuestAction::Resume: return change_state(GuestState::Paused, GuestState::Running);
-        case GuestAction::Reset: return change_live_state(GuestState::Reboot);
-    }
-    return false;
-}
-
-bool Guest::restart_after_failure() {
-    if (restarts_ == config_.restarts || !change_state(GuestState::Failed, GuestState::Starting)) return false;
-    ++restarts_;
-    return true;
-}
-
-void Guest::fail(std::string_view reason) {
-    // Whoever tells of it waits until the vCPU that calls has left its hart.
-    if (change_state(GuestState::Running, GuestState::Failed)) fail_reason_ = Text<200>(reason);
-}
-
-void Guest::fail_to_start(std::string_view reason) {
-    if (change_state(GuestState::Starting, GuestState::Failed)) fail_reason_ = Text<200>(reason);
 }
 
 void Guest::update_timer(Vcpu& vcpu) {

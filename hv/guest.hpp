@@ -16,7 +16,8 @@
 #include "hv/guest_action.hpp"
 #include "hv/guest_config.hpp"
 #include "hv/guest_fdt.hpp"
-#include "hv/host_memory.hpp"
+#include "hv/guest_layout.hpp"
+#include "hv/guest_resources.hpp"
 #include "hv/output_ring.hpp"
 #include "hv/shadow_flusher.hpp"
 
@@ -32,8 +33,9 @@ class GuestKeeper {
     /// A guest has ended, or is to be started: somebody has to follow that up.
     virtual void state_changed() = 0;
     [[nodiscard]] virtual std::span<Guest* const> guests() const = 0;
-    /// Does something to a guest as a whole; false where its state does not allow that. Takes effect when the caller's
-    /// exit is over.
+    /// Does something to a guest as a whole; false where its state does not allow that, or the memory for it is
+    /// lacking. Takes effect when the caller's exit is over, or somewhat later. From any hart, under no lock but
+    /// Console.
     [[nodiscard]] virtual bool act(Guest& guest, GuestAction action) = 0;
     /// The time that exits have taken, in units of the ExitClock, in ns; 0 where it is not measured.
     [[nodiscard]] virtual u64 exit_ns(u64 units) const = 0;
@@ -73,7 +75,19 @@ enum class GuestState : u32 {  // a word, because harts have no atomic bytes
     Stopped,   ///< was ended
     Reboot,    ///< to be started again
     Failed,
+    Destroying,  ///< its memory is to be given back, once no hart uses it
+    Destroyed,   ///< has no memory and no vCPUs
+    Creating,    ///< has memory again, which is to be cleared
 };
+/// Whether a guest has something to lose, or is about to.
+[[nodiscard]] constexpr bool is_live(GuestState state) {
+    return state == GuestState::Running || state == GuestState::Paused || state == GuestState::Starting ||
+           state == GuestState::Reboot;
+}
+/// Whether a guest has come to its end, and may be started again.
+[[nodiscard]] constexpr bool is_end(GuestState state) {
+    return state == GuestState::Shutdown || state == GuestState::Stopped || state == GuestState::Failed;
+}
 /// As people read it.
 [[nodiscard]] std::string_view name(GuestState state);
 
@@ -84,7 +98,8 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     /// Allocates all that `config` needs out of the environment's memory, and checks that its images fit and that its
     /// device tree can be made: what was created can be started. The guest is Created, not started. `config` and
     /// `environment` must outlive it. `number` tells it from the environment's other guests, from 0. An error leaves
-    /// nothing allocated.
+    /// nothing allocated. The guest itself and its vCPUs stay for good, whatever becomes of its resources: others may
+    /// hold on to them.
     [[nodiscard]] static std::expected<Guest*, LoadError> create(const GuestConfig& config,
                                                                  const GuestEnvironment& environment,
                                                                  unsigned number = 0);
@@ -94,9 +109,14 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] LoadStatus start();
     /// From Reboot to Starting.
     void start_over() { static_cast<void>(change_state(GuestState::Reboot, GuestState::Starting)); }
-    /// What a person, or another guest, may do to it; false where its state does not allow that. Starting takes effect
-    /// in the run loop. From any hart.
+    /// What a person, or another guest, may do to it; false where its state does not allow that, or where there is no
+    /// memory to create it again. Starting, destroying and creating take effect in the run loop. From any hart, under
+    /// no lock but Console.
     [[nodiscard]] bool act(GuestAction action);
+    /// From Creating to Created: its memory is cleared, and its vCPUs are as new. False: it is to be destroyed again.
+    [[nodiscard]] bool finish_creating();
+    /// From Destroying to Destroyed: gives back all it owns. No hart uses it, and the scheduler has none of its vCPUs.
+    void finish_destroying();
     /// Ends the guest, unless it has ended, because of something it did that no architecture answers; `reason` is
     /// printed by the machine.
     void fail(std::string_view reason);
@@ -117,20 +137,24 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
-    [[nodiscard]] bool is_over() const { return !live() && (ended_ || state() == GuestState::Created); }
+    [[nodiscard]] bool is_over() const {
+        const GuestState now = state();
+        return !is_live(now) && now != GuestState::Destroying && (!is_end(now) || ended_);
+    }
     void set_ended() { ended_ = true; }
     /// Whether it was ever started: before, there is no shadow().
     [[nodiscard]] bool has_run() const { return shadow_.has_value(); }
     /// Whether its address spaces are told apart by ASIDs of the host.
     [[nodiscard]] bool has_asids() const { return shadow_->has_asids(); }
     /// Whether it has something to lose, or is about to.
-    [[nodiscard]] bool live() const {
-        const GuestState now = state();
-        return now == GuestState::Running || now == GuestState::Paused || now == GuestState::Starting ||
-               now == GuestState::Reboot;
-    }
+    [[nodiscard]] bool live() const { return is_live(state()); }
     [[nodiscard]] std::string_view fail_reason() const { return fail_reason_.view(); }
+    /// None while it is destroyed. Other harts than those that use the guest look under the Console or Guest lock.
     [[nodiscard]] std::span<Vcpu> vcpus() { return vcpus_; }
+    /// Whether it is destroyed or not: for the scheduler.
+    [[nodiscard]] std::span<Vcpu> all_vcpus() { return all_vcpus_; }
+    /// Takes the Guest and Shadow locks.
+    [[nodiscard]] GuestAccount account();
     [[nodiscard]] const Features& features() const { return features_; }
     /// Through ShadowAccess, but for what needs no lock.
     [[nodiscard]] Shadow& shadow() { return *shadow_; }
@@ -171,14 +195,17 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool drain_output();
 
   private:
-    Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, HostRange ram,
-          HostRange pool, HostRange code, std::span<std::byte> metadata, std::span<Vcpu> vcpus, std::byte* vectors);
+    Guest(const GuestConfig& config, const GuestEnvironment& environment, unsigned number, std::span<Vcpu> vcpus);
 
     [[nodiscard]] ShadowOptions shadow_options();
     [[nodiscard]] LoadStatus write_device_tree(const Placement& placement);
+    void equip(const GuestResources& resources);
     void reset_vcpus();
+    void reset_devices();
+    [[nodiscard]] bool reserve();
     [[nodiscard]] bool change_state(GuestState from, GuestState to);
-    [[nodiscard]] bool change_live_state(GuestState to);
+    template <class Allowed>
+    [[nodiscard]] bool change_state_from(Allowed allowed, GuestState to);
     void poll_clock(Platform& here);
     void manage(Vcpu& vcpu, const ManagerCall& call);
     [[nodiscard]] std::optional<u8> take_received();
@@ -194,17 +221,16 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     Features features_;
     std::atomic<GuestState> state_ = GuestState::Created;
     Text<200> fail_reason_;
-    GuestRam ram_;
-    HostRange pool_range_;
-    HostRange code_range_;
-    u16 asid_first_, asid_last_;  ///< host ASIDs
-    std::span<std::byte> metadata_;
+    GuestResources resources_;  ///< while Creating not in use yet
+    GuestRam ram_{kGuestRamBase, Hpa{}, {}};
+    u16 asid_first_, asid_last_;     ///< host ASIDs
     std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
     SpinLock guest_lock_{LockRank::Guest};
     SpinLock devices_lock_{LockRank::Devices};
     SpinLock shadow_lock_{LockRank::Shadow};
     std::optional<Shadow> shadow_;
-    std::span<Vcpu> vcpus_;
+    std::span<Vcpu> all_vcpus_;
+    std::span<Vcpu> vcpus_;  ///< the same, or none
     ShadowFlusher flusher_;
     OutputRing output_;
     Plic plic_;
@@ -216,7 +242,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     Bus bus_;
     std::atomic<bool> ended_ = false;
     u32 restarts_ = 0;  ///< after failures
-    u64 starts_ = 0;
+    std::atomic<u64> starts_ = 0;
 
     friend class GuestSbi;
     friend class ShadowAccess;

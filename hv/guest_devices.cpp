@@ -43,7 +43,7 @@ void Guest::poll_clock(Platform& here) {
 }
 
 void Guest::set_seip(unsigned vcpu, bool level) {
-    Vcpu& v = vcpus_[vcpu];
+    Vcpu& v = all_vcpus_[vcpu];
     reach(v, v.mailbox.set_line(level));
 }
 

@@ -149,23 +149,43 @@ void Guest::request_reset(ResetRequest request) {
     }
 }
 
-std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
-    using namespace sbi::undercroft;
-    const auto guests = guest_.environment_.keeper->guests();
-    if (number >= guests.size()) return std::nullopt;
-    Guest& guest = *guests[number];
-    GuestRecord record;
-    std::copy_n(guest.name().begin(), std::min(guest.name().size(), record.name.size() - 1), record.name.begin());
+namespace {
+
+sbi::undercroft::State state_of(const Guest& guest) {
+    using enum sbi::undercroft::State;
     switch (guest.state()) {
-        case GuestState::Created: record.state = Created; break;
+        case GuestState::Created: return Created;
         case GuestState::Starting:
         case GuestState::Running:
-        case GuestState::Reboot: record.state = Running; break;
-        case GuestState::Paused: record.state = Paused; break;
-        case GuestState::Shutdown: record.state = Ended; break;
-        case GuestState::Stopped: record.state = Stopped; break;
-        case GuestState::Failed: record.state = Failed; break;
+        case GuestState::Reboot: return Running;
+        case GuestState::Paused: return Paused;
+        case GuestState::Shutdown: return Ended;
+        case GuestState::Stopped: return Stopped;
+        case GuestState::Failed: return Failed;
+        case GuestState::Destroyed: return Destroyed;
+        case GuestState::Destroying:
+        case GuestState::Creating: break;
     }
+    return Busy;
+}
+
+}  // namespace
+
+// Null: there is no such guest.
+Guest* GuestSbi::find(u64 number) const {
+    const auto guests = guest_.environment_.keeper->guests();
+    return number < guests.size() ? guests[number] : nullptr;
+}
+
+std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
+    Guest* const found = find(number);
+    if (found == nullptr) return std::nullopt;
+    Guest& guest = *found;
+    sbi::undercroft::GuestRecord record;
+    std::copy_n(guest.name().begin(), std::min(guest.name().size(), record.name.size() - 1), record.name.begin());
+    caller_.mailbox.leave();
+    const LockGuard guard(guest.guest_lock_);
+    record.state = state_of(guest);
     record.vcpus = static_cast<u32>(guest.vcpus().size());
     record.memory = guest.ram().size();
     for (const Vcpu& vcpu : guest.vcpus()) record.exits += vcpu.stats.exits();
@@ -173,24 +193,47 @@ std::optional<sbi::undercroft::GuestRecord> GuestSbi::guest_record(u64 number) {
     return record;
 }
 
+std::optional<sbi::undercroft::GuestMemoryRecord> GuestSbi::guest_memory(u64 number) {
+    Guest* const guest = find(number);
+    if (guest == nullptr) return std::nullopt;
+    caller_.mailbox.leave();
+    const GuestAccount account = guest->account();
+    return sbi::undercroft::GuestMemoryRecord{.ram = account.ram,
+                                              .rest = account.rest,
+                                              .frames_used = account.frames_used,
+                                              .frames = account.frames,
+                                              .copies = account.copies,
+                                              .timers = account.timers,
+                                              .starts = account.starts};
+}
+
+sbi::undercroft::MachineMemoryRecord GuestSbi::machine_memory() {
+    caller_.mailbox.leave();
+    const MemoryAccount account = account_of(*guest_.environment_.memory, guest_.environment_.keeper->guests());
+    return {.total = account.total, .free = account.free, .largest = account.largest, .hypervisor = account.hypervisor};
+}
+
 std::optional<sbi::undercroft::GuestExitsRecord> GuestSbi::guest_exits(u64 number, u64 kind) {
-    const GuestKeeper& keeper = *guest_.environment_.keeper;
-    if (number >= keeper.guests().size() || kind >= kExitReasons) return std::nullopt;
+    Guest* const guest = find(number);
+    if (guest == nullptr || kind >= kExitReasons) return std::nullopt;
     const auto reason = static_cast<ExitReason>(kind);
     sbi::undercroft::GuestExitsRecord record;
     std::copy_n(name(reason).begin(), std::min(name(reason).size(), record.name.size() - 1), record.name.begin());
-    for (const Vcpu& vcpu : keeper.guests()[number]->vcpus()) {
+    caller_.mailbox.leave();
+    const LockGuard guard(guest->guest_lock_);
+    for (const Vcpu& vcpu : guest->vcpus()) {
         record.count += vcpu.stats.of(reason).count.get();
-        record.ns += keeper.exit_ns(vcpu.stats.of(reason).spent.get());
+        record.ns += guest_.environment_.keeper->exit_ns(vcpu.stats.of(reason).spent.get());
     }
     return record;
 }
 
 bool GuestSbi::guest_act(u64 guest, sbi::undercroft::Action action) {
-    static_assert(static_cast<u64>(GuestAction::Reset) == sbi::undercroft::Reset &&
+    static_assert(static_cast<u64>(GuestAction::Create) == sbi::undercroft::Create &&
+                  static_cast<u64>(GuestAction::Reset) == sbi::undercroft::Reset &&
                   static_cast<u64>(GuestAction::Start) == sbi::undercroft::Start);
-    return guest_.environment_.keeper->act(*guest_.environment_.keeper->guests()[guest],
-                                           static_cast<GuestAction>(action));
+    caller_.mailbox.leave();  // creating takes locks
+    return guest_.environment_.keeper->act(*find(guest), static_cast<GuestAction>(action));
 }
 
 usize GuestSbi::console_write(std::span<const u8> bytes) {

@@ -42,6 +42,8 @@ class GuestSbi : public SbiBackend {
     bool is_manager() override { return guest_.config_.manager && guest_.environment_.keeper != nullptr; }
     u64 guest_count() override { return guest_.environment_.keeper->guests().size(); }
     std::optional<sbi::undercroft::GuestRecord> guest_record(u64 guest) override;
+    std::optional<sbi::undercroft::GuestMemoryRecord> guest_memory(u64 guest) override;
+    sbi::undercroft::MachineMemoryRecord machine_memory() override;
     std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) override;
     bool guest_act(u64 guest, sbi::undercroft::Action action) override;
     usize console_write(std::span<const u8> bytes) override;
@@ -52,6 +54,8 @@ class GuestSbi : public SbiBackend {
     std::expected<u64, Exception> read_virtual(Gva address) override;
 
   private:
+    [[nodiscard]] Guest* find(u64 guest) const;
+
     Vcpu& caller_;
     Guest& guest_;
     u64 fences_i_ = 0;     ///< bit n: vCPU n was asked for fence.i

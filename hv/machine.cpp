@@ -45,10 +45,7 @@ bool Machine::start() {
     watchman_.watch(options_.watch, platform_.timebase_hz());
     // Of those that are equal the scheduler prefers who came last.
     for (usize g = guests_.size(); g-- > 0;) {
-        const HartMask harts = affinity(guests_[g]->config());
-        for (Vcpu& vcpu : guests_[g]->vcpus()) {
-            if (!scheduler_.add(vcpu.entity, harts, now())) return false;
-        }
+        if (!enter_scheduler(*guests_[g])) return false;
     }
     // With one guest the terminal is its own; several show their names, until one is given it.
     if (guests_.size() == 1) console_.attach(guests_[0]);
@@ -56,6 +53,27 @@ bool Machine::start() {
         if (!guest->config().stopped) static_cast<void>(guest->act(GuestAction::Start));
     }
     return true;
+}
+
+bool Machine::enter_scheduler(Guest& guest) {
+    const HartMask harts = affinity(guest.config());
+    for (Vcpu& vcpu : guest.all_vcpus()) {
+        const auto interrupted = scheduler_.add(vcpu.entity, harts, now());
+        if (!interrupted) return false;
+        kick(*interrupted);
+    }
+    return true;
+}
+
+// False: some of its vCPUs are still some hart's, which has to pick another first.
+bool Machine::leave_scheduler(Guest& guest) {
+    bool all = true;
+    for (Vcpu& vcpu : guest.all_vcpus()) {
+        const auto interrupted = scheduler_.remove(vcpu.entity, now());
+        if (interrupted) kick(*interrupted);
+        all = all && interrupted.has_value();
+    }
+    return all;
 }
 
 void Machine::reach(Vcpu& vcpu, const Posted& posted) {
@@ -100,12 +118,51 @@ bool Machine::is_in_use(const Guest& guest) const {
     return std::any_of(runners_.begin(), runners_.end(), [&](const Runner* r) { return r->guest() == &guest; });
 }
 
-// Follows up what happened to a guest: it ended, or is to be started.
+// Follows up what happened to a guest. Whatever happens to it meanwhile makes its state unsettled again.
 void Machine::settle(Guest& guest) {
-    const GuestState state = guest.state();
-    if (guest.lasts() || guest.is_over()) return;
+    switch (guest.state()) {
+        case GuestState::Destroying: return destroy(guest);
+        case GuestState::Creating: return create(guest);
+        case GuestState::Starting:
+        case GuestState::Reboot: return settle_life(guest);
+        case GuestState::Shutdown:
+        case GuestState::Stopped:
+        case GuestState::Failed:
+            if (!guest.ended()) settle_life(guest);
+            break;
+        case GuestState::Created:
+        case GuestState::Running:
+        case GuestState::Paused:
+        case GuestState::Destroyed: break;
+    }
+}
+
+// Once no vCPU of it is in the scheduler, no hart can begin to use the guest; so it is out of use for good when the
+// harts have been looked at after that. A hart that has let a vCPU go may not have told the scheduler: then that has it
+// picked again, by a hart that finds the guest ending, blocks, and comes back here.
+void Machine::destroy(Guest& guest) {
+    if (!leave_scheduler(guest) || is_in_use(guest)) return;
+    if (guest.ended()) {
+        log_always("{}: destroyed", guest.name());
+    } else {
+        tell_end(guest, "destroyed");
+    }
+    guest.finish_destroying();
+    guest.set_ended();
+    take_terminal(guest);
+}
+
+void Machine::create(Guest& guest) {
+    if (!guest.finish_creating()) return;
+    // Guests have had their harts once, and so there are harts for any part of them.
+    static_cast<void>(enter_scheduler(guest));
+    log_always("{}: created", guest.name());
+}
+
+// It ended, or is to be started.
+void Machine::settle_life(Guest& guest) {
     if (is_in_use(guest)) return;  // who lets go of it last comes back
-    if (state == GuestState::Reboot) {
+    if (guest.state() == GuestState::Reboot) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
         guest.start_over();
@@ -113,7 +170,7 @@ void Machine::settle(Guest& guest) {
     if (guest.state() == GuestState::Starting) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
-    if (!guest.live()) follow_end(guest, guest.state());
+    if (const GuestState how = guest.state(); is_end(how)) follow_end(guest, how);
 }
 
 void Machine::follow_end(Guest& guest, GuestState how) {
@@ -136,7 +193,11 @@ void Machine::follow_end(Guest& guest, GuestState how) {
     }
     if (guest.live()) return;
     guest.set_ended();
-    // Nobody would see that the others go on.
+    take_terminal(guest);
+}
+
+// Nobody would see that the others go on.
+void Machine::take_terminal(const Guest& guest) {
     const Console::Guard guard(console_);
     if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
 }

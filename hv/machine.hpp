@@ -59,7 +59,7 @@ class Machine final : public GuestKeeper {
     void reach(Vcpu& vcpu, const Posted& posted) override;
     /// Interrupts harts.
     void kick(HartMask harts);
-    /// False where the guest's state does not allow `action`.
+    /// False where the guest's state does not allow `action`, or the memory for it is lacking.
     [[nodiscard]] bool act(Guest& guest, GuestAction action) override { return guest.act(action); }
     [[nodiscard]] u64 exit_ns(u64 units) const override { return history_.clock().ns(units); }
     void state_changed() override { unsettled_.store(1, std::memory_order_seq_cst); }
@@ -83,8 +83,14 @@ class Machine final : public GuestKeeper {
     static constexpr u64 kSlicesPerSecond = 100;
 
     [[nodiscard]] bool is_in_use(const Guest& guest) const;
+    [[nodiscard]] bool enter_scheduler(Guest& guest);
+    [[nodiscard]] bool leave_scheduler(Guest& guest);
     void settle(Guest& guest);
+    void settle_life(Guest& guest);
+    void create(Guest& guest);
+    void destroy(Guest& guest);
     void follow_end(Guest& guest, GuestState how);
+    void take_terminal(const Guest& guest);
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
     void print_stats(Guest& guest) const;
     [[nodiscard]] HartMask affinity(const GuestConfig& config) const;

@@ -35,8 +35,14 @@ std::optional<usize> MachineView::attached() {
 void MachineView::attach(usize guest) { machine_.console().attach(&at(guest)); }
 
 MonitorStatus MachineView::act(usize guest, GuestAction action) {
-    if (machine_.act(at(guest), action)) return {};
-    return std::unexpected(MonitorError("it is ", name(at(guest).state())));
+    Guest& g = at(guest);
+    if (machine_.act(g, action)) return {};
+    if (action == GuestAction::Create && g.state() == GuestState::Destroyed) {
+        return std::unexpected(MonitorError("there is no memory for its ", g.config().memory / kMiB,
+                                            " MiB and what serves them: the largest free block has ",
+                                            memory_.largest(kGuestMemoryUnit) / kMiB, " MiB"));
+    }
+    return std::unexpected(MonitorError("it is ", name(g.state())));
 }
 
 MonitorStats MachineView::stats(usize guest) {

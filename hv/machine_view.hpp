@@ -9,7 +9,8 @@ namespace uc {
 
 class MachineView final : public MonitorTarget {
   public:
-    explicit MachineView(Machine& machine) : machine_(machine) {}
+    /// `memory` is what the guests have theirs of.
+    MachineView(Machine& machine, const HostMemory& memory) : machine_(machine), memory_(memory) {}
 
     usize guest_count() override { return machine_.guests().size(); }
     MonitorGuest guest(usize number) override;
@@ -17,6 +18,8 @@ class MachineView final : public MonitorTarget {
     std::optional<usize> attached() override;
     void attach(usize guest) override;
     MonitorStatus act(usize guest, GuestAction action) override;
+    MemoryAccount memory() override { return account_of(memory_, machine_.guests()); }
+    GuestAccount account(usize guest) override { return at(guest).account(); }
     MonitorStats stats(usize guest) override;
     std::span<const TracedExit> trace() override { return machine_.history().collect(ExitHistory::Reader::Monitor); }
     std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) override;
@@ -29,6 +32,7 @@ class MachineView final : public MonitorTarget {
     [[nodiscard]] Guest& at(usize number) { return *machine_.guests()[number]; }
 
     Machine& machine_;
+    const HostMemory& memory_;
 };
 
 }  // namespace uc

@@ -98,7 +98,7 @@ void read_machine(u64 fdt_address) {
 void map_memory() {
     require_reachable("the device tree", hv.fdt);
     if (hv.machine.initrd) require_reachable("the payload", *hv.machine.initrd);
-    hv.memory = HostMemory(physmap(Hpa{0}).raw);
+    hv.memory.set_view(physmap(Hpa{0}).raw);
     collect_memory(hv.machine, hv.fdt, hv.memory);
     if (!build_host_map(hv.machine, hv.fdt, hv.memory, hv.map))
         die("too little memory for the hypervisor's page tables");
@@ -164,8 +164,7 @@ void log_machine() {
              a.sstc ? "stimecmp" : "SBI", hv.hart.timebase_hz());
     if (!a.exact_stval) log_info("stval does not tell illegal instructions: each is fetched from the guest's memory");
     log_info("image at {}, window at {}", arch::window.image, arch::window.base);
-    for (unsigned i = 0; i < hv.memory.count(); ++i) {
-        const HostRange r = hv.memory.range(i);
+    for (const HostRange& r : hv.memory.free_ranges()) {
         log_info("memory: {} to {} free, {} KiB", r.base, r.end(), r.size / kKiB);
     }
 }
@@ -332,7 +331,7 @@ extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_main(u64 hart_id, u64
         machine.add(hart->emplace_runner(machine, static_cast<unsigned>(machine.runners().size())));
     }
     create_guests(machine);
-    MachineView view(machine);
+    MachineView view(machine, hv.memory);
     Monitor monitor(view, hv.console->prompt_sink());
     machine.set_monitor(monitor);
     if (!machine.start()) panic("guests were checked, and one has no hart");

@@ -5,7 +5,7 @@
 
 namespace uc {
 
-constinit const std::array<Monitor::Command, 16> Monitor::kCommands{{
+constinit const std::array<Monitor::Command, 19> Monitor::kCommands{{
     {"help", "[COMMAND]", "list the commands, or explain one", 0, 1, Kind::Command, &Monitor::help},
     {"guests", "", "list the guests", 0, 0, Kind::None, &Monitor::guests},
     {"vcpus", "[NAME]", "list vCPUs, of all guests or of one", 0, 1, Kind::Guest, &Monitor::vcpus},
@@ -15,6 +15,9 @@ constinit const std::array<Monitor::Command, 16> Monitor::kCommands{{
     {"pause", "NAME", "halt a guest where it is", 1, 1, Kind::Guest, &Monitor::pause},
     {"resume", "NAME", "let a paused guest go on", 1, 1, Kind::Guest, &Monitor::resume},
     {"reset", "NAME", "start a guest again from the beginning", 1, 1, Kind::Guest, &Monitor::reset},
+    {"destroy", "NAME", "end a guest and give its memory back", 1, 1, Kind::Guest, &Monitor::destroy},
+    {"create", "NAME", "make a destroyed guest again, for start", 1, 1, Kind::Guest, &Monitor::create},
+    {"memory", "", "show where the machine's memory went", 0, 0, Kind::None, &Monitor::memory},
     {"stats", "[NAME] [-w]", "count exits by cause; -w: each second", 0, 2, Kind::Guest, &Monitor::stats},
     {"trace", "[N [NAME]] | dump", "show the last N exits (16), or all for tools", 0, 2, Kind::None, &Monitor::trace},
     {"pt", "NAME VA [VCPU]", "translate an address as guest and hardware do", 2, 3, Kind::Guest, &Monitor::pt},
@@ -134,10 +137,14 @@ std::optional<usize> Monitor::find_guest(std::string_view name) {
 std::optional<Monitor::Place> Monitor::find_vcpu(std::string_view guest, Words number) {
     const auto found = find_guest(guest);
     if (!found) return std::nullopt;
+    const MonitorGuest info = target_.guest(*found);
+    if (info.vcpus == 0) {
+        say("{} has no vCPUs: it is {}", info.name, info.state);
+        return std::nullopt;
+    }
     if (number.empty()) return Place{*found, 0};
     const auto vcpu = read_number(number[0]);
     if (!vcpu) return std::nullopt;
-    const MonitorGuest info = target_.guest(*found);
     if (*vcpu >= info.vcpus) {
         say("{} has no vCPU {}: it has {}", info.name, *vcpu, info.vcpus);
         return std::nullopt;

@@ -57,7 +57,7 @@ class Monitor final : public ConsolePrompt, public Completer {
         usize guest;
         unsigned vcpu;
     };
-    static const std::array<Command, 16> kCommands;
+    static const std::array<Command, 19> kCommands;
     static constexpr std::array<std::string_view, 4> kLogLevels{"error", "warn", "info", "debug"};
 
     template <class... Args>
@@ -86,6 +86,9 @@ class Monitor final : public ConsolePrompt, public Completer {
     void pause(Words arguments) { act(arguments[0], GuestAction::Pause, "paused"); }
     void resume(Words arguments) { act(arguments[0], GuestAction::Resume, "resumed"); }
     void reset(Words arguments) { act(arguments[0], GuestAction::Reset, "reset"); }
+    void destroy(Words arguments) { act(arguments[0], GuestAction::Destroy, "destroyed"); }
+    void create(Words arguments) { act(arguments[0], GuestAction::Create, "created"); }
+    void memory(Words arguments);
     void loglevel(Words arguments);
     void quit(Words arguments);
 

@@ -63,6 +63,33 @@ void Monitor::act(std::string_view guest, GuestAction action, std::string_view d
     say("{}: {}", name, done);
 }
 
+void Monitor::memory(Words /*arguments*/) {
+    const MemoryAccount all = target_.memory();
+    say("machine: {} KiB, {} KiB free, {} KiB in the largest block for a guest", all.total / kKiB, all.free / kKiB,
+        all.largest / kKiB);
+    say("hypervisor: {} KiB", all.hypervisor / kKiB);
+    if (all.lost != 0) say("of that lost to fragmentation: {} KiB", all.lost / kKiB);
+    TextRow("guest")
+        .at(18, "      RAM")
+        .at(30, "  serving it")
+        .at(45, "tables       of")
+        .at(62, "copies")
+        .at(69, "timers")
+        .at(76, "starts")
+        .print(out_);
+    for (usize i = 0; i < target_.guest_count(); ++i) {
+        const GuestAccount guest = target_.account(i);
+        TextRow(target_.guest(i).name)
+            .at(18, right(5, guest.ram / kMiB), " MiB")
+            .at(30, right(8, guest.rest / kKiB), " KiB")
+            .at(44, right(7, guest.frames_used), right(9, guest.frames))
+            .at(62, right(6, guest.copies))
+            .at(69, right(6, guest.timers))
+            .at(76, right(6, guest.starts))
+            .print(out_);
+    }
+}
+
 void Monitor::loglevel(Words arguments) {
     for (usize i = 0; i < kLogLevels.size(); ++i) {
         if (kLogLevels[i] != arguments[0]) continue;

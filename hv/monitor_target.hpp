@@ -11,6 +11,7 @@
 #include "emul/guest_hart.hpp"
 #include "hv/exit_history.hpp"
 #include "hv/guest_action.hpp"
+#include "hv/guest_resources.hpp"
 #include "hv/log.hpp"
 #include "hv/page_table_view.hpp"
 #include "hv/text.hpp"
@@ -64,6 +65,8 @@ class MonitorTarget {
     [[nodiscard]] virtual std::optional<usize> attached() = 0;
     virtual void attach(usize guest) = 0;
     [[nodiscard]] virtual MonitorStatus act(usize guest, GuestAction action) = 0;
+    [[nodiscard]] virtual MemoryAccount memory() = 0;
+    [[nodiscard]] virtual GuestAccount account(usize guest) = 0;
     /// All exits since the guest was made, of all its vCPUs.
     [[nodiscard]] virtual MonitorStats stats(usize guest) = 0;
     /// The last exits and marks of all harts, the newest at the end. Valid until the next call.

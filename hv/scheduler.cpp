@@ -63,9 +63,11 @@ std::optional<HartMask> Scheduler::add(SchedEntity& entity, HartMask affinity, u
 std::optional<HartMask> Scheduler::remove(SchedEntity& entity, u64 now) {
     const LockGuard guard(lock_);
     if (entity.state_ == SchedEntity::State::Running) return std::nullopt;
+    if (entity.state_ == SchedEntity::State::Absent) return 0;
     SchedEntity** link = &first_;
-    while (*link != nullptr && *link != &entity) link = &(*link)->next_;
-    if (*link != nullptr) *link = entity.next_;
+    while (*link != &entity) link = &(*link)->next_;
+    *link = entity.next_;
+    entity.state_ = SchedEntity::State::Absent;
     return reserve(now);
 }
 

@@ -39,13 +39,13 @@ class SchedEntity {
 
   private:
     friend class Scheduler;
-    enum class State : u8 { Blocked, Ready, Running };
+    enum class State : u8 { Absent, Blocked, Ready, Running };
     static constexpr u8 kNone = 0xff;
 
     Vcpu* vcpu_;
     SchedEntity* next_ = nullptr;
     HartMask affinity_ = 0;  ///< 0: floating
-    State state_ = State::Blocked;
+    State state_ = State::Absent;
     bool wake_pending_ = false;  ///< woken while it ran: its next block() fails
     bool fresh_ = false;         ///< has not run since it woke
     u8 hart_ = 0;                ///< it runs there, or ran last
@@ -80,7 +80,8 @@ class Scheduler {
     /// Takes over `entity`, Blocked. `affinity` pins it to these harts and reserves them; 0: it floats. Nothing, and no
     /// change, when that would leave it or any floating one without a hart.
     [[nodiscard]] std::optional<HartMask> add(SchedEntity& entity, HartMask affinity, u64 now);
-    /// Forgets `entity`. Nothing, and no change, while it runs.
+    /// Forgets `entity`, until it is added again. Nothing, and no change, while it runs; no harts where it is not
+    /// known.
     [[nodiscard]] std::optional<HartMask> remove(SchedEntity& entity, u64 now);
 
     /// Decides what `hart` runs; what it ran so far may then run elsewhere at once, so all its state must be in memory
@@ -95,7 +96,8 @@ class Scheduler {
     /// The running `entity` blocks until wake(), or until `alarm`; pick() must follow. False when wake() came since it
     /// began to run: then it still runs, and has to look again for what it waits for.
     [[nodiscard]] bool block(SchedEntity& entity, u64 now, u64 alarm = kNever);
-    /// Makes a Blocked entity Ready; one that runs will not block next; one that is Ready already stays so.
+    /// Makes a Blocked entity Ready; one that runs will not block next; one that is Ready already, or was removed,
+    /// stays so.
     [[nodiscard]] HartMask wake(SchedEntity& entity, u64 now);
     /// Whether the entity is, at this moment, ready without a hart, or asleep although its alarm is due. Neither may
     /// last.

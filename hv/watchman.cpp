@@ -59,7 +59,7 @@ void Watchman::make_rounds(u64 now) {
 // Only while it is running can it be neglected: who pauses or ends it wakes whom nobody will run.
 void Watchman::look_after(Guest& guest, u64 now) {
     const bool running = guest.running();
-    for (Vcpu& vcpu : guest.vcpus()) {
+    for (Vcpu& vcpu : guest.all_vcpus()) {  // no lock keeps it from being destroyed meanwhile
         Neglect neglect = running ? machine_.scheduler().neglect(vcpu.entity, now) : Neglect::None;
         if (running && neglect == Neglect::None && vcpu.mailbox.is_awaited()) neglect = Neglect::Unheard;
         if (vcpu.neglect.look(neglect, vcpu.stats.exits())) tell(vcpu, neglect);

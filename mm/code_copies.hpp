@@ -5,6 +5,7 @@
 
 #include "isa/types.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -33,6 +34,10 @@ class CodeCopies {
     /// What a copy is of, as its owner named it; kFree: of nothing.
     [[nodiscard]] u32 source(u32 copy) const { return sources_[copy]; }
 
+    /// How many there are; looks at all.
+    [[nodiscard]] u32 in_use() const {
+        return capacity_ - static_cast<u32>(std::count(sources_, sources_ + capacity_, kFree));
+    }
     /// The copy whose turn it is to be overwritten: a free one if any of the next few is. Capacity must not be 0.
     [[nodiscard]] u32 next() {
         for (u32 tries = 0; tries < kTries; ++tries) {

@@ -183,6 +183,8 @@ class Shadow {
     [[nodiscard]] const ShadowStats& stats() const { return stats_; }
     /// Shadow pages in use, each one frame of the pool.
     [[nodiscard]] u32 pages_in_use() const { return tables_.pages_in_use(); }
+    /// Copies of code in use.
+    [[nodiscard]] u32 copies_in_use() const { return tables_.copies_in_use(); }
 
     /// Whether the data structure is whole and shows nothing that synchronised guest tables do not grant. Slow, for
     /// tests.

@@ -113,6 +113,7 @@ class ShadowTables {
     [[nodiscard]] static bool shows_copies(const ShadowPage& page) { return !page.key.is_user(); }
     [[nodiscard]] Hpa copy_address(u64 frame) const { return copies_.hpa(info(frame).copy); }
     [[nodiscard]] bool is_copy(Pte leaf) const { return copies_.contains(host_target(leaf)); }
+    [[nodiscard]] u32 copies_in_use() const { return copies_.in_use(); }
     [[nodiscard]] bool can_copy() const { return copies_.capacity() != 0; }
     // A copy is made in steps, between which other harts may have to forget what was. Only begin_copy() owes a flush,
     // of everything: after it no TLB grants more than the leaves do at the end.

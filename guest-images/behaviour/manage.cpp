@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A guest that looks after another: lists, starts, pauses and resets it through the SBI extension of the hypervisor's
-// own. The other is "worker", stopped at first, and ends by itself.
+// A guest that looks after another: lists, starts, pauses, resets, destroys and creates it through the SBI extension of
+// the hypervisor's own. The other is "worker", stopped at first, and ends by itself.
 
 #include "emul/sbi_undercroft.hpp"
 #include "guest-images/behaviour/rt/rt.hpp"
@@ -12,6 +12,8 @@ using namespace uc::sbi::undercroft;
 namespace {
 
 alignas(8) GuestRecord record;
+alignas(8) GuestMemoryRecord memory;
+alignas(8) MachineMemoryRecord machine;
 
 sbi::Ret manage(Fid function, u64 guest = 0, u64 argument = 0) { return sbi_call(kExt, function, guest, argument); }
 
@@ -20,6 +22,18 @@ const GuestRecord& look(u64 guest) {
     expect(manage(GuestInfo, guest, address(&record)).error == sbi::Error::Success, "GuestInfo");
     asm volatile("" ::: "memory");
     return record;
+}
+
+const GuestMemoryRecord& look_at_memory(u64 guest) {
+    expect(manage(GuestMemory, guest, address(&memory)).error == sbi::Error::Success, "GuestMemory");
+    asm volatile("" ::: "memory");
+    return memory;
+}
+
+const MachineMemoryRecord& look_at_machine() {
+    expect(manage(MachineMemory, address(&machine)).error == sbi::Error::Success, "MachineMemory");
+    asm volatile("" ::: "memory");
+    return machine;
 }
 
 void act(const char* what, u64 guest, u64 action, sbi::Error want) {
@@ -33,6 +47,32 @@ void wait_for(State state) {
         const u64 until = rdtime() + 10000;
         while (rdtime() < until) {}
     }
+}
+
+/// The other, which has ended, comes and goes; all the memory comes back each time.
+void destroy_and_create() {
+    using enum sbi::Error;
+    const MachineMemoryRecord before = look_at_machine();
+    const GuestMemoryRecord had = look_at_memory(1);
+    expect(had.ram == look(1).memory && had.frames != 0, "what the other has");
+    act("create what there is", 1, Create, Failed);
+    for (int round = 0; round < 20; ++round) {
+        expect(manage(GuestAct, 1, Destroy).error == Success, "destroy ", round);
+        wait_for(Destroyed);
+        expect(look(1).memory == 0 && record.vcpus == 0 && record.exits == 0, "nothing is left ", round);
+        expect(look_at_memory(1).ram == 0 && memory.rest == 0 && memory.frames == 0, "it has nothing ", round);
+        expect(look_at_machine().free == before.free + had.ram + had.rest, "its memory is free ", round);
+        expect(machine.hypervisor == before.hypervisor, "nothing was lost ", round);
+        expect(manage(GuestAct, 1, Start).error == Failed, "start what is gone ", round);
+        expect(manage(GuestAct, 1, Create).error == Success, "create ", round);
+        wait_for(Created);
+        expect(look_at_machine().free == before.free && look_at_memory(1).ram == had.ram, "as before ", round);
+    }
+    say("20 lives");
+    act("start what was created anew", 1, Start, Success);
+    wait_for(State::Ended);
+    expect(manage(GuestMemory, 2, address(&memory)).error == InvalidParam, "memory of nobody");
+    expect(manage(MachineMemory, 0x1000).error == InvalidAddress, "figures outside memory");
 }
 
 }  // namespace
@@ -73,6 +113,7 @@ GUEST(manage) {
         expect(look(1).state == Stopped, "stopped ", round);
     }
     say("20 rounds");
+    destroy_and_create();
 
     act("nobody", 2, Start, InvalidParam);
     act("nothing", 1, Actions, InvalidParam);

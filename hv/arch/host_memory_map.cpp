@@ -29,10 +29,9 @@ void collect_memory(const HostMachine& machine, HostRange fdt, HostMemory& memor
 
 bool build_host_map(const HostMachine& machine, HostRange fdt, HostMemory& memory, HostMap& map) {
     // Table frames come out of the very ranges being mapped: work on a copy of what is free now.
-    const HostMemory all = memory;
+    const HostMemory::Ranges all = memory.free_ranges();
     if (!map.init(memory) || !map.map_image()) return false;
-    for (unsigned i = 0; i < all.count(); ++i) {
-        const HostRange r = all.range(i);
+    for (const HostRange& r : all) {
         if (!map.map(physmap(r.base), r.base, r.size, Rights::ReadWrite)) return false;
     }
     fdt = whole_pages(fdt);

@@ -90,6 +90,11 @@ class FakeSbiBackend : public SbiBackend {
         record.vcpus = 3;
         return record;
     }
+    std::optional<sbi::undercroft::GuestMemoryRecord> guest_memory(u64 guest) override {
+        if (guest >= 2) return std::nullopt;
+        return sbi::undercroft::GuestMemoryRecord{.ram = guest + 1, .starts = 7};
+    }
+    sbi::undercroft::MachineMemoryRecord machine_memory() override { return {.total = 10, .hypervisor = 3}; }
     std::optional<sbi::undercroft::GuestExitsRecord> guest_exits(u64 guest, u64 kind) override {
         if (guest >= 2 || kind >= 2) return std::nullopt;
         return sbi::undercroft::GuestExitsRecord{{'k', static_cast<char>('0' + kind)}, 1000 * (guest + 1), 5000};

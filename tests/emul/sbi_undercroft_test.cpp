@@ -12,11 +12,10 @@ using namespace test;
 
 TEST_F(SbiTest, OurOwnExtension) {
     EXPECT_EQ(call(sbi::undercroft::kExt, 0), gives(kSbiImplVersion));
-    for (u64 fid = 1; fid < 4; ++fid) EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::Denied)) << fid;
+    for (u64 fid = 1; fid < 7; ++fid) EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::Denied)) << fid;
     for (const u64 fid : {7ull, 1ull << 32, ~0ull}) {
         EXPECT_EQ(call(sbi::undercroft::kExt, fid), fails(Error::NotSupported)) << fid;
     }
-    EXPECT_EQ(call(sbi::undercroft::kExt, 6), fails(Error::Denied));
     EXPECT_TRUE(backend.acts.empty());
 }
 
@@ -53,6 +52,29 @@ TEST_F(SbiTest, ManagersLookAfterGuests) {
     }
     EXPECT_EQ(call(kExt, GuestAct, {2, Start}), fails(Error::InvalidParam));
     EXPECT_EQ(backend.acts.size(), 2u);
+}
+
+TEST_F(SbiTest, ManagersAreToldOfMemory) {
+    using namespace sbi::undercroft;
+    backend.manager = true;
+    const u64 to = FakeSbiBackend::kRam + 8;
+    const auto word = [&](usize n) {
+        u64 value = 0;
+        std::memcpy(&value, &backend.ram[to - FakeSbiBackend::kRam + 8 * n], sizeof value);
+        return value;
+    };
+    EXPECT_EQ(call(kExt, GuestMemory, {1, to}), gives(0));
+    EXPECT_EQ(word(0), 2u);
+    EXPECT_EQ(word(6), 7u);
+    EXPECT_EQ(call(kExt, GuestMemory, {2, to}), fails(Error::InvalidParam));
+    EXPECT_EQ(call(kExt, GuestMemory, {1, to + 4}), fails(Error::InvalidAddress));
+    EXPECT_EQ(call(kExt, MachineMemory, {to}), gives(0));
+    EXPECT_EQ(word(0), 10u);
+    EXPECT_EQ(word(3), 3u);
+    EXPECT_EQ(call(kExt, MachineMemory, {0}), fails(Error::InvalidAddress));
+    EXPECT_EQ(call(kExt, GuestAct, {1, Destroy}), gives(0));
+    EXPECT_EQ(call(kExt, GuestAct, {1, Create}), gives(0));
+    EXPECT_EQ(call(kExt, GuestAct, {1, Create + 1}), fails(Error::InvalidParam));
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ struct FakeMonitorTarget : MonitorTarget {
     std::string asked;
     std::string problem;  ///< what every request answers; empty: success
     MonitorStats counts{};
+    MemoryAccount machine_memory;
+    GuestAccount guest_memory{64 * kMiB, 3 * kMiB, 5, 512, 2, 1, 9};
     std::vector<TracedExit> exits;
     GuestHart hart;
     MonitorWalk translation;
@@ -41,6 +43,8 @@ struct FakeMonitorTarget : MonitorTarget {
         asked += std::to_string(guest) + ":" + std::to_string(static_cast<int>(action)) + " ";
         return status();
     }
+    MemoryAccount memory() override { return machine_memory; }
+    GuestAccount account(usize) override { return guest_memory; }
     MonitorStats stats(usize guest) override { return guest == 0 ? counts : MonitorStats{}; }
     std::span<const TracedExit> trace() override { return exits; }
     std::expected<GuestHart, MonitorError> registers(usize guest, unsigned vcpu) override {

@@ -21,7 +21,7 @@ using test::shut_down;
 constexpr u64 kEntry = test::TestMachine::kEntry.raw;
 
 struct ViewTest : test::MachineScene {
-    MachineView view{machine};
+    MachineView view{machine, host.memory};
 
     Guest& add_stopped(std::string_view name) {
         GuestConfig& config = host.config(name, 2);

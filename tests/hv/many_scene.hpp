@@ -17,7 +17,7 @@ inline constexpr u64 kEntry = TestMachine::kEntry.raw;
 inline constexpr u64 kSecondEntry = kEntry + 0x800;  // where second vCPUs begin
 
 struct ManyScene : MachineScene {
-    MachineView view{machine};
+    MachineView view{machine, host.memory};
     Monitor monitor{view, host.console.prompt_sink()};
 
     /// How many guests get ASIDs.

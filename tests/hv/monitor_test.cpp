@@ -36,8 +36,9 @@ class MonitorTest : public testing::Test {
 
 TEST_F(MonitorTest, ListsAndExplainsCommands) {
     const std::string all = run("help");
-    for (const char* name : {"help", "guests", "vcpus", "console", "start", "stop", "pause", "resume", "reset", "stats",
-                             "trace", "pt", "regs", "mem", "loglevel", "quit"}) {
+    for (const char* name :
+         {"help", "guests", "vcpus", "console", "start", "stop", "pause", "resume", "reset", "destroy", "create",
+          "memory", "stats", "trace", "pt", "regs", "mem", "loglevel", "quit"}) {
         EXPECT_NE(("\n" + all).find("\n  " + std::string(name) + " "), std::string::npos) << name;
     }
     EXPECT_EQ(run("help pause"), "  pause NAME            halt a guest where it is\n");
@@ -92,9 +93,29 @@ TEST_F(MonitorTest, ActsOnGuestsByNameAndNumber) {
     EXPECT_EQ(run("pause 0x1"), "beta: paused\n");
     EXPECT_EQ(run("resume beta"), "beta: resumed\n");
     EXPECT_EQ(run("reset alpha"), "alpha: reset\n");
-    EXPECT_EQ(target.asked, "1:0 0:1 1:2 1:3 0:4 ");
+    EXPECT_EQ(run("destroy alpha"), "alpha: destroyed\n");
+    EXPECT_EQ(run("create alpha"), "alpha: created\n");
+    EXPECT_EQ(target.asked, "1:0 0:1 1:2 1:3 0:4 0:5 0:6 ");
     target.problem = "it is not running";
     EXPECT_EQ(run("pause alpha"), "alpha: it is not running\n");
+}
+
+TEST_F(MonitorTest, TellsWhereMemoryWent) {
+    target.machine_memory = {1024 * kMiB, 700 * kMiB, 690 * kMiB, 5 * kMiB, 0};
+    EXPECT_EQ(run("memory"),
+              "machine: 1048576 KiB, 716800 KiB free, 706560 KiB in the largest block for a guest\n"
+              "hypervisor: 5120 KiB\n"
+              "guest                   RAM     serving it   tables       of  copies timers starts\n"
+              "alpha                64 MiB       3072 KiB        5      512       2      1      9\n"
+              "beta                 64 MiB       3072 KiB        5      512       2      1      9\n");
+    target.machine_memory.lost = 8 * kKiB;
+    EXPECT_NE(run("memory").find("\nof that lost to fragmentation: 8 KiB\n"), std::string::npos);
+}
+
+TEST_F(MonitorTest, AGuestWithoutVcpusHasNoneToLookInto) {
+    target.all[1] = {"beta", "destroyed", false, 0, 0};
+    EXPECT_EQ(run("regs beta"), "beta has no vCPUs: it is destroyed\n");
+    EXPECT_EQ(run("pt beta 0x1000"), "beta has no vCPUs: it is destroyed\n");
 }
 
 TEST_F(MonitorTest, NamesTheGuestsThereAre) {
@@ -283,8 +304,8 @@ TEST_F(MonitorTest, CompletesCommandsGuestsAndLevels) {
         monitor.complete(before, collected);
         return collected.words;
     };
-    EXPECT_EQ(complete("").size(), 16u);
-    EXPECT_EQ(complete("help ").size(), 16u);
+    EXPECT_EQ(complete("").size(), 19u);
+    EXPECT_EQ(complete("help ").size(), 19u);
     const std::vector<std::string> guests{"alpha", "beta"};
     for (const char* line : {"start ", "console ", "sto ", "stats ", "mem ", "regs ", "trace 5 "}) {
         EXPECT_EQ(complete(line), guests) << line;

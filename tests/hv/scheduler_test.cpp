@@ -178,6 +178,19 @@ TEST_F(SchedulerTest, WhatRunsIsNotRemoved) {
     EXPECT_EQ(s.pick(0, 3).entity, nullptr);
 }
 
+TEST_F(SchedulerTest, WhatWasRemovedIsNotWokenUntilItIsAddedAgain) {
+    Scheduler s(0b1, kSlice);
+    add(s, a);
+    ASSERT_EQ(s.pick(0, 0).entity, nullptr);
+    ASSERT_TRUE(s.remove(a, 1).has_value());
+    EXPECT_EQ(s.remove(a, 1), HartMask{0}) << "not known";
+    EXPECT_EQ(s.wake(a, 2), 0u);
+    add(s, a);
+    EXPECT_EQ(s.pick(0, 3).entity, nullptr);
+    EXPECT_EQ(s.wake(a, 4), HartMask{0b1});
+    EXPECT_EQ(s.pick(0, 5).entity, &a);
+}
+
 TEST_F(SchedulerTest, WakingKicksAnIdleHartFirstTheOneItRanOn) {
     Scheduler s(0b111, kSlice);
     begin(s, a, b);

@@ -29,8 +29,7 @@ class TestMachine {
     struct Free {
         void operator()(std::byte* bytes) const { std::free(bytes); }
     };
-    static constexpr u64 kMemory = 22 * kMiB;
-    std::unique_ptr<std::byte, Free> bytes_{static_cast<std::byte*>(std::aligned_alloc(2 * kMiB, kMemory))};
+    std::unique_ptr<std::byte, Free> bytes_;
 
   public:
     static constexpr Hpa kBase{0x40'0000'0000};
@@ -42,12 +41,15 @@ class TestMachine {
     FakeTerminal terminal;
     Console console{terminal};
     FakeWallClock clock;
-    HostMemory memory{reinterpret_cast<u64>(bytes_.get()) - kBase.raw};
+    HostMemory memory;
     GuestEnvironment environment;
 
-    TestMachine() {
-        std::memset(bytes_.get(), 0xa5, kMemory);
-        memory.add({kBase, kMemory});
+    /// With `size` bytes of memory, a multiple of 2 MiB.
+    explicit TestMachine(u64 size = 22 * kMiB)
+        : bytes_(static_cast<std::byte*>(std::aligned_alloc(2 * kMiB, size))),
+          memory(reinterpret_cast<u64>(bytes_.get()) - kBase.raw) {
+        std::memset(bytes_.get(), 0xa5, size);
+        memory.add({kBase, size});
         environment.platform = &platform;
         platform.terminal = &console;
         environment.memory = &memory;

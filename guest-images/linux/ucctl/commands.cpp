@@ -33,10 +33,9 @@ struct Verb {
     std::string_view name;
     u64 action;
 };
-// A hypervisor that does not know a number yet says so.
-constexpr std::array kVerbs{Verb{"start", Start},     Verb{"stop", Stop},   Verb{"pause", Pause},
-                            Verb{"resume", Resume},   Verb{"reset", Reset}, Verb{"destroy", Reset + 1},
-                            Verb{"create", Reset + 2}};
+constexpr std::array kVerbs{Verb{"start", Start},   Verb{"stop", Stop},   Verb{"pause", Pause},
+                            Verb{"resume", Resume}, Verb{"reset", Reset}, Verb{"destroy", Destroy},
+                            Verb{"create", Create}};
 
 std::string state_name(u32 state) {
     constexpr std::array kNames{"created"sv, "running"sv, "paused"sv,    "ended"sv,

@@ -150,8 +150,10 @@ def manage(bench: Bench) -> None:
     with bench.inside(bench.fit(source % (guest("manage"), guest("minikernel"), "undercroft,manager;"))) as console:
         console.expect(r"^boss\| PASS manage$")
         bench.end(console)
-        if console.text.count("[uc] worker: shutdown") != 2 or console.text.count("[uc] worker: stopped") != 20:
+        if console.text.count("[uc] worker: shutdown") != 3 or console.text.count("[uc] worker: stopped") != 20:
             raise console.failure("the worker has not ended as often as it was told to")
+        if console.text.count("[uc] worker: destroyed") != 20 or console.text.count("[uc] worker: created") != 20:
+            raise console.failure("the worker has not come and gone as often as it was told to")
     with bench.inside(bench.fit(source % (guest("manage"), guest("minikernel"), ""))) as console:
         console.expect(r"^boss\| FAIL manage")
         bench.end(console, status=1)

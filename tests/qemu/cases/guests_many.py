@@ -201,20 +201,65 @@ def resets_beside_linux(bench: Bench) -> None:
         require_no_stall(console)
 
 
+def memory(monitor: Monitor, name: str) -> list[str]:
+    """What `memory` tells of the machine and of what a guest owns, but for what changes while guests run."""
+    monitor.console.send("memory\r")
+    machine = monitor.console.expect(BEGIN + r"(machine: .*)$")[1]
+    hypervisor = monitor.console.expect(BEGIN + r"(hypervisor: .*)$")[1]
+    row = monitor.console.expect(BEGIN + rf"({name} .* MiB .* KiB) +\d+ +(\d+) ")
+    return [machine, hypervisor, row[1], row[2]]
+
+
 @test(["noh"], tags=["many", "monitor"])
 def resets_beside_minikernel(bench: Bench) -> None:
-    """A guest is reset wherever it happens to be, 200 times."""
+    """A guest is reset wherever it happens to be, 1000 times, while another counts; the memory is as it was."""
     payload = tree(bench, minikernel() | raw(bench, "counter", COUNTER_CODE), {
         "victim": properties("minikernel", "quiet then=reboot"), "counter": properties("counter")})
     with bench.inside(payload) as console:
         console.expect(r"^victim\| minikernel: PASS$")
         monitor = Monitor(console)
         monitor.open()
-        for _ in range(200):
+        before = memory(monitor, "victim")
+        for _ in range(1000):
             monitor.ask("reset victim", r"victim: reset$", r"\[uc\] victim: reboot$")
         console.expect(BEGIN + r"victim\| minikernel: PASS$")
+        after = memory(monitor, "victim")
+        if after != before:
+            raise console.failure(f"before the resets memory was {before}, now it is {after}")
         moves(monitor, "counter")
         monitor.ask("stop victim", r"victim: stopped$")
+        monitor.ask("stop counter", r"counter: stopped$")
+        bench.end(console)
+        if "FAIL" in console.text:
+            raise console.failure("one life of the guest failed")
+
+
+@test(["noh", "smp4"], tags=["many", "monitor"])
+def destroy_beside_working(bench: Bench) -> None:
+    """A guest is destroyed wherever it happens to be, and created again, 20 times; another works, and all memory comes back."""
+    payload = tree(bench, minikernel() | raw(bench, "counter", COUNTER_CODE), {
+        "victim": properties("minikernel", "quiet then=reboot", vcpus=2), "counter": properties("counter")})
+    with bench.inside(payload) as console:
+        console.expect(r"^victim\| minikernel: PASS$")
+        monitor = Monitor(console)
+        monitor.open()
+        with_it, without = memory(monitor, "victim"), None
+        for _ in range(20):
+            monitor.ask("destroy victim", r"victim: destroyed$", r"\[uc\] victim: destroyed$")
+            monitor.ask("guests", r" +0 victim +destroyed +0 MiB +0$")
+            gone = memory(monitor, "victim")
+            without = without or gone
+            if gone != without or gone[1] != with_it[1]:
+                raise console.failure(f"without the guest memory was {without}, now it is {gone}")
+            monitor.ask("regs victim", r"victim has no vCPUs: it is destroyed$")
+            monitor.ask("start victim", r"victim: it is destroyed$")
+            monitor.ask("create victim", r"victim: created$", r"\[uc\] victim: created$")
+            monitor.ask("start victim", r"victim: started$")
+            console.expect(BEGIN + r"victim\| minikernel: PASS$")
+            if (now := memory(monitor, "victim")) != with_it:
+                raise console.failure(f"with the guest memory was {with_it}, now it is {now}")
+            moves(monitor, "counter")
+        monitor.ask("destroy victim", r"victim: destroyed$", r"\[uc\] victim: destroyed$")
         monitor.ask("stop counter", r"counter: stopped$")
         bench.end(console)
         if "FAIL" in console.text:
