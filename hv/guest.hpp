@@ -31,7 +31,7 @@ class GuestKeeper {
     /// Does what a request that was posted to `vcpu` needs for being noticed. Allowed under any lock up to Shadow.
     virtual void reach(Vcpu& vcpu, const Posted& posted) = 0;
     /// A guest has ended, or is to be started: somebody has to follow that up.
-    virtual void state_changed() = 0;
+    virtual void state_changed(const Guest& guest) = 0;
     [[nodiscard]] virtual std::span<Guest* const> guests() const = 0;
     /// Does something to a guest as a whole; false where its state does not allow that, or the memory for it is
     /// lacking. Takes effect when the caller's exit is over, or somewhat later. From any hart, under no lock but

@@ -20,7 +20,7 @@ bool Guest::change_state(GuestState from, GuestState to) {
     for (Vcpu& vcpu : all_vcpus_) {
         if (vcpu.state != sbi::hsm::Stopped) reach(vcpu, vcpu.mailbox.post(Request::Kick));
     }
-    if (environment_.keeper != nullptr) environment_.keeper->state_changed();
+    if (environment_.keeper != nullptr) environment_.keeper->state_changed(*this);
     return true;
 }
 

@@ -41,7 +41,21 @@ void Machine::set_monitor(Monitor& monitor) {
     console_.set_prompt(&monitor);
 }
 
+// A guest's keepers are the harts that it may run on while all guests have theirs.
+void Machine::share_out_guests() {
+    HartMask pinned = 0;
+    for (const Guest* guest : guests_) pinned |= affinity(guest->config());
+    wards_.fill(kQuit);
+    for (const Guest* guest : guests_) {
+        const HartMask own = affinity(guest->config());
+        for (HartMask rest = own != 0 ? own : scheduler_.harts() & ~pinned; rest != 0; rest &= rest - 1) {
+            wards_[static_cast<usize>(std::countr_zero(rest))] |= u32{1} << guest->number();
+        }
+    }
+}
+
 bool Machine::start() {
+    share_out_guests();
     watchman_.watch(options_.watch, platform_.timebase_hz());
     // Of those that are equal the scheduler prefers who came last.
     for (usize g = guests_.size(); g-- > 0;) {
@@ -92,7 +106,20 @@ void Machine::kick(HartMask harts) {
 
 void Machine::quit() {
     quit_.store(true, std::memory_order_relaxed);
-    state_changed();
+    unsettled_.fetch_or(kQuit, std::memory_order_seq_cst);
+    kick(hart_bit(house_hart()));
+}
+
+// Whoever uses a guest comes by when it lets it go, and sees its state then.
+void Machine::state_changed(const Guest& guest) {
+    unsettled_.fetch_or(u32{1} << guest.number(), std::memory_order_seq_cst);
+    if (!is_in_use(guest)) call_keeper(guest);
+}
+
+void Machine::call_keeper(const Guest& guest) {
+    const auto looks_after = [&](const Runner* r) { return (wards_[r->number()] >> guest.number() & 1) != 0; };
+    const auto* const keeper = std::find_if(runners_.begin(), runners_.end(), looks_after);
+    if (keeper != runners_.end()) kick(hart_bit((*keeper)->number()));
 }
 
 std::optional<MachineEnd> Machine::claim_end() {
@@ -100,17 +127,28 @@ std::optional<MachineEnd> Machine::claim_end() {
     return end_.load(std::memory_order_relaxed);
 }
 
-void Machine::settle_guests() {
+void Machine::settle_guests(unsigned hart) {
+    const u32 wards = wards_[hart];
     // Who finds another at it leaves: that one looks again after it has stopped.
-    while (unsettled_.load(std::memory_order_seq_cst) != 0 && lifecycle_lock_.try_lock()) {
-        while (unsettled_.exchange(0, std::memory_order_seq_cst) != 0) {
-            for (Guest* guest : guests_) settle(*guest);
+    while ((unsettled_.load(std::memory_order_seq_cst) & wards) != 0) {
+        // The note comes before the look at the lock, as the lock's release before the look at the note below.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!lifecycle_lock_.try_lock()) return;
+        while (const u32 due = unsettled_.fetch_and(~wards, std::memory_order_seq_cst) & wards) {
+            for (Guest* guest : guests_) {
+                if ((due >> guest->number() & 1) != 0) settle(*guest);
+            }
         }
         // A guest that has ended may still be in use: its end is told first.
         const bool over = quit_.load(std::memory_order_relaxed) || std::ranges::all_of(guests_, &Guest::is_over);
         if (over && over_.exchange(1, std::memory_order_acq_rel) == 0) kick(scheduler_.harts());
         lifecycle_lock_.unlock();
         std::atomic_thread_fence(std::memory_order_seq_cst);
+        // Those who left may have come for guests that are none of this hart's business.
+        const u32 left = unsettled_.load(std::memory_order_relaxed) & ~wards;
+        for (const Guest* guest : guests_) {
+            if ((left >> guest->number() & 1) != 0) call_keeper(*guest);
+        }
     }
 }
 
@@ -142,14 +180,11 @@ void Machine::settle(Guest& guest) {
 // picked again, by a hart that finds the guest ending, blocks, and comes back here.
 void Machine::destroy(Guest& guest) {
     if (!leave_scheduler(guest) || is_in_use(guest)) return;
-    if (guest.ended()) {
-        log_always("{}: destroyed", guest.name());
-    } else {
-        tell_end(guest, "destroyed");
-    }
+    if (!guest.ended()) tell_last(guest);
     guest.finish_destroying();
     guest.set_ended();
     take_terminal(guest);
+    log_always("{}: destroyed", guest.name());
 }
 
 void Machine::create(Guest& guest) {
@@ -181,7 +216,6 @@ void Machine::follow_end(Guest& guest, GuestState how) {
                 const LockGuard guard(report_lock_);
                 print_last_exits(guest, std::nullopt, LogLevel::Info);
             }
-            if (guest.live()) return;  // keys that came meanwhile started it again
             if (guest.restart_after_failure()) {
                 log_always("{}: restarted after its failure", guest.name());
                 return;
@@ -191,7 +225,7 @@ void Machine::follow_end(Guest& guest, GuestState how) {
         case GuestState::Stopped: tell_end(guest, "stopped"); break;
         default: tell_end(guest, "shutdown"); break;
     }
-    if (guest.live()) return;
+    if (guest.live()) return;  // keys that came meanwhile started it again
     guest.set_ended();
     take_terminal(guest);
 }
@@ -202,13 +236,18 @@ void Machine::take_terminal(const Guest& guest) {
     if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
 }
 
-void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {
+// What it has printed, and how often it came out.
+void Machine::tell_last(Guest& guest) {
     while (!guest.drain_output()) console_.terminal_interrupted();
     {
         const Console::Guard guard(console_);
         console_.end_line(guest);
     }
     if (options_.stats) print_stats(guest);
+}
+
+void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {
+    tell_last(guest);
     log_always("{}: {}{}", guest.name(), how, why);
 }
 

@@ -26,7 +26,9 @@ class Machine final : public GuestKeeper {
           console_(console),
           options_(options),
           scheduler_(harts == kMaxHostHarts ? ~HartMask{0} : hart_bit(harts) - 1,
-                     platform.timebase_hz() / kSlicesPerSecond) {}
+                     platform.timebase_hz() / kSlicesPerSecond) {
+        wards_.fill(kAll);
+    }
 
     // Boot, on one hart.
     /// Runners are added in the order of their numbers, the first being the one that keeps house: it has the terminal.
@@ -62,11 +64,14 @@ class Machine final : public GuestKeeper {
     /// False where the guest's state does not allow `action`, or the memory for it is lacking.
     [[nodiscard]] bool act(Guest& guest, GuestAction action) override { return guest.act(action); }
     [[nodiscard]] u64 exit_ns(u64 units) const override { return history_.clock().ns(units); }
-    void state_changed() override { unsettled_.store(1, std::memory_order_seq_cst); }
-    /// Whether some guest's state has to be looked at.
-    [[nodiscard]] bool is_unsettled() const { return unsettled_.load(std::memory_order_relaxed) != 0; }
-    /// Follows up what happened to guests, or leaves it to a hart that is at it already. Outside of any guest's tables.
-    void settle_guests();
+    void state_changed(const Guest& guest) override;
+    /// Whether `hart` has some guest's state to look at.
+    [[nodiscard]] bool is_unsettled(unsigned hart) const {
+        return (unsettled_.load(std::memory_order_relaxed) & wards_[hart]) != 0;
+    }
+    /// Follows up what happened to guests that `hart`, which calls, has to look after, or leaves it to a hart that is
+    /// at it already. Outside of any guest's tables.
+    void settle_guests(unsigned hart);
     /// Ends all guests and the machine.
     void quit();
     /// Whether there is nothing more to run.
@@ -82,6 +87,8 @@ class Machine final : public GuestKeeper {
   private:
     static constexpr u64 kSlicesPerSecond = 100;
 
+    void share_out_guests();
+    void call_keeper(const Guest& guest);
     [[nodiscard]] bool is_in_use(const Guest& guest) const;
     [[nodiscard]] bool enter_scheduler(Guest& guest);
     [[nodiscard]] bool leave_scheduler(Guest& guest);
@@ -91,6 +98,7 @@ class Machine final : public GuestKeeper {
     void destroy(Guest& guest);
     void follow_end(Guest& guest, GuestState how);
     void take_terminal(const Guest& guest);
+    void tell_last(Guest& guest);
     void tell_end(Guest& guest, std::string_view how, std::string_view why = {});
     void print_stats(Guest& guest) const;
     [[nodiscard]] HartMask affinity(const GuestConfig& config) const;
@@ -107,8 +115,12 @@ class Machine final : public GuestKeeper {
     FixedVector<Runner*, kMaxHostHarts> runners_;
     FixedVector<Guest*, kMaxGuests> guests_;
     Monitor* monitor_ = nullptr;
+    // Which guests each hart looks after, by the guests' numbers, and kQuit: those that may run there. So a guest that
+    // has harts to itself does not lose them to the beginning and the end of others.
+    static constexpr u32 kQuit = u32{1} << kMaxGuests, kAll = kQuit | (kQuit - 1);
+    std::array<u32, kMaxHostHarts> wards_;
     // Words, because harts have no atomic bytes.
-    std::atomic<u32> unsettled_{1};
+    std::atomic<u32> unsettled_{kAll};  ///< guests, and kQuit, that have to be looked at
     std::atomic<u32> over_{0};
     std::atomic<u32> end_claimed_{0};
     std::atomic<bool> quit_{false};

@@ -128,14 +128,11 @@ bool Runner::sleep_vcpu(Vcpu& vcpu) {
 void Runner::run_slice(Vcpu& vcpu, u64 now, u64 until) {
     since_ = now;
     until_ = until;
-    bool mine = take_up(vcpu);
+    while (!take_up(vcpu)) {
+        if (machine_.scheduler().block(vcpu.entity, machine_.now())) return;
+    }
     arm_timer(now);
     for (;;) {
-        if (!mine) {
-            if (machine_.scheduler().block(vcpu.entity, machine_.now())) break;
-            mine = take_up(vcpu);
-            continue;
-        }
         if (vcpu.mailbox.any()) {
             vcpu.mailbox.leave();
             vcpu.guest->serve_requests(vcpu, vcpu.mailbox.take());
@@ -147,7 +144,7 @@ void Runner::run_slice(Vcpu& vcpu, u64 now, u64 until) {
             break;
         }
         // Reading the time may cost a trap to firmware: only the timer can have brought the end of the slice.
-        if (machine_.is_unsettled() || machine_.is_over() ||
+        if (machine_.is_unsettled(number_) || machine_.is_over() ||
             machine_.scheduler().must_switch(number_, timer_rang_ ? machine_.now() : 0)) {
             let_go(vcpu);
             break;
@@ -208,18 +205,22 @@ void Runner::idle(u64 now, u64 until) {
 // A guest that has ended is followed up once no hart uses it any more: who leaves last has to see to that.
 void Runner::leave_guest() {
     const Guest* const guest = guest_.exchange(nullptr, std::memory_order_seq_cst);
-    if (guest != nullptr && !guest->lasts()) machine_.state_changed();
+    if (guest != nullptr && !guest->lasts()) machine_.state_changed(*guest);
+}
+
+// It may take long: who ran here may go on elsewhere.
+void Runner::settle() {
+    machine_.kick(machine_.scheduler().put_back(number_, machine_.now()));
+    platform_.park();  // the tables in use may be those of a guest that starts anew
+    last_ = nullptr;
+    machine_.settle_guests(number_);
 }
 
 void Runner::run() {
     for (;;) {
         leave_guest();
-        if (machine_.is_unsettled()) {
-            platform_.park();  // the tables in use may be those of a guest that starts anew
-            last_ = nullptr;
-            machine_.settle_guests();
-        }
-        machine_.console().catch_up();
+        machine_.console().catch_up();  // keys may be commands, which leave something to settle
+        if (machine_.is_unsettled(number_)) settle();
         if (machine_.is_over()) return;
         const u64 now = machine_.now();
         const Pick pick = machine_.scheduler().pick(number_, now);

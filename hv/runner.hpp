@@ -39,6 +39,7 @@ class alignas(64) Runner {
     [[nodiscard]] bool take_up(Vcpu& vcpu);
     void let_go(Vcpu& vcpu);
     void leave_guest();
+    void settle();
     [[nodiscard]] bool sleep_vcpu(Vcpu& vcpu);
     void idle(u64 now, u64 until);
     void serve_interrupts();

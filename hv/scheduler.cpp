@@ -167,7 +167,6 @@ Pick Scheduler::pick(unsigned hart, u64 now) {
     wake_expired(now);
     forget_promises(hart);
     SchedEntity* entity = choose(hart);
-    h.yielded = nullptr;
     if (entity != nullptr) {
         idle_ &= ~hart_bit(hart);
         start(hart, *entity, now);
@@ -182,20 +181,16 @@ Pick Scheduler::pick(unsigned hart, u64 now) {
 }
 
 SchedEntity* Scheduler::choose(unsigned hart) const {
-    SchedEntity *least = nullptr, *warm = nullptr, *last_resort = nullptr;
+    SchedEntity *least = nullptr, *warm = nullptr;
     const auto before = [](const SchedEntity* a, const SchedEntity* b) {
         return b == nullptr || a->virtual_time_ < b->virtual_time_;
     };
     for (SchedEntity* e = first_; e != nullptr; e = e->next_) {
         if (e->state_ != SchedEntity::State::Ready || !may_run(*e, hart)) continue;
-        if (e == harts_[hart].yielded) {
-            last_resort = e;
-            continue;
-        }
         if (before(e, least)) least = e;
         if (e->hart_ == hart && before(e, warm)) warm = e;
     }
-    if (least == nullptr) return last_resort;
+    if (least == nullptr) return nullptr;
     const bool near = warm != nullptr && warm->virtual_time_ <= least->virtual_time_ + slice_for(*least) / kWarm;
     return near ? warm : least;
 }
@@ -284,13 +279,12 @@ u64 Scheduler::first_alarm(unsigned hart) const {
     return first;
 }
 
-void Scheduler::yield(unsigned hart, u64 now) {
+HartMask Scheduler::put_back(unsigned hart, u64 now) {
     const LockGuard guard(lock_);
-    Hart& h = harts_[hart];
-    if (h.current == nullptr) return;
+    if (harts_[hart].current == nullptr) return 0;
     charge(now);
-    h.yielded = h.current;
     give_up(hart, SchedEntity::State::Ready, now);
+    return offer_all();
 }
 
 bool Scheduler::block(SchedEntity& entity, u64 now, u64 alarm) {

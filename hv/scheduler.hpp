@@ -85,14 +85,15 @@ class Scheduler {
     [[nodiscard]] std::optional<HartMask> remove(SchedEntity& entity, u64 now);
 
     /// Decides what `hart` runs; what it ran so far may then run elsewhere at once, so all its state must be in memory
-    /// already. To be asked when must_switch() says so, after block() or yield(), and after an idle hart was woken.
+    /// already. To be asked when must_switch() says so, after block() or put_back(), and after an idle hart was woken.
     [[nodiscard]] Pick pick(unsigned hart, u64 now);
     /// Whether `hart` has to pick again: its slice is over, or it was kicked for someone. Takes no lock.
     [[nodiscard]] bool must_switch(unsigned hart, u64 now) const {
         return harts_[hart].resched.load(std::memory_order_acquire) != 0 || now >= harts_[hart].until;
     }
-    /// The entity that runs on `hart` lets another go first, if there is one; pick() must follow.
-    void yield(unsigned hart, u64 now);
+    /// `hart` does something else for a while: what it runs may run elsewhere. Its state must be in memory, as for
+    /// pick(), which must follow. Nothing where it runs nothing.
+    [[nodiscard]] HartMask put_back(unsigned hart, u64 now);
     /// The running `entity` blocks until wake(), or until `alarm`; pick() must follow. False when wake() came since it
     /// began to run: then it still runs, and has to look again for what it waits for.
     [[nodiscard]] bool block(SchedEntity& entity, u64 now, u64 alarm = kNever);
@@ -106,9 +107,8 @@ class Scheduler {
   private:
     struct alignas(64) Hart {
         SchedEntity* current = nullptr;
-        SchedEntity* yielded = nullptr;  ///< passed over at the next pick, if possible
-        u64 since = 0;                   ///< up to then current's time is counted
-        u64 clock = 0;                   ///< virtual time of this hart: follows what runs here, never goes back
+        u64 since = 0;  ///< up to then current's time is counted
+        u64 clock = 0;  ///< virtual time of this hart: follows what runs here, never goes back
         u64 until = 0;
         bool endless = false;  ///< current's slice has no end
         std::atomic<u32> resched{0};

@@ -9,7 +9,7 @@ struct Vcpu;
 
 /// This hart has picked `vcpu`: before it enters it.
 void begin_stay(Vcpu& vcpu);
-/// This hart gives `vcpu` away: before another may run it, so before Scheduler::block(), yield() or pick().
+/// This hart gives `vcpu` away: before another may run it, so before Scheduler::block(), put_back() or pick().
 /// `ready`: it could have gone on. To do it twice does no harm.
 void end_stay(Vcpu& vcpu, bool ready);
 

@@ -3,6 +3,7 @@
 
 #include "hv/arch/csr_access.hpp"
 #include "hv/arch/sbi_call.hpp"
+#include "hv/spin_lock.hpp"
 #include "isa/cause.hpp"
 
 namespace uc::arch {
@@ -24,6 +25,7 @@ void power_off(bool failure) {
 }
 
 void panic(std::string_view what) {
+    the_lock_hooks = {};  // whatever this hart has taken, what there is to say matters more
     if (power.console != nullptr) power.console->seize();  // whoever has it, this hart or another
     log_error("panic: {}", what);
     power_off(true);
@@ -32,6 +34,7 @@ void panic(std::string_view what) {
 /// Called by uc_trap_entry with the registers of the interrupted code.
 extern "C" [[noreturn, gnu::visibility("hidden")]] void uc_report_host_trap(const u64* x) {
     csr_write<CsrNo::sie>(0);
+    the_lock_hooks = {};
     if (power.console != nullptr) power.console->seize();
     log_error("panic: trap in the hypervisor: scause {x} stval {x} sepc {x}", csr_read<CsrNo::scause>(),
               csr_read<CsrNo::stval>(), csr_read<CsrNo::sepc>());

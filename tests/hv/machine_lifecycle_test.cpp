@@ -96,11 +96,43 @@ TEST_F(ManyTest, TheMachineIsNotOverBeforeTheLastEndIsTold) {
     Guest& guest = add();
     then_meanwhile("guest00", [&] {
         act(guest, GuestAction::Stop);
-        machine.settle_guests();
+        machine.settle_guests(0);
         EXPECT_FALSE(machine.is_over());
     });
     EXPECT_EQ(run(), MachineEnd::Success);
     EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
+}
+
+// Beginnings and ends take time, which is not to be that of guests that have nothing to do with them.
+TEST_F(ManyTest, AHartFollowsUpOnlyGuestsThatMayRunThere) {
+    test::FakePlatform away;
+    Machine two(platform, host.console, options, 2);
+    Runner here(two, platform, 0, 10), there(two, away, 1, 11);
+    two.add(here);
+    two.add(there);
+    host.environment.keeper = &two;
+    GuestConfig& config = host.config("pinned");
+    ASSERT_TRUE(config.harts.push(10));
+    Guest& pinned = host.create(config, 0);
+    Guest& floating = host.create(host.config("floating"), 1);
+    ASSERT_TRUE(two.add(pinned));
+    ASSERT_TRUE(two.add(floating));
+    ASSERT_TRUE(two.start());
+    away.interrupts = 0;
+    then([&](GuestHart&) {
+        EXPECT_TRUE(two.act(floating, GuestAction::Reset));
+        return interrupt(Irq::SSI);
+    });
+    then([&](GuestHart& hart) {
+        EXPECT_EQ(floating.state(), GuestState::Reboot);
+        EXPECT_GT(away.interrupts, 0u);
+        two.settle_guests(1);
+        EXPECT_EQ(floating.state(), GuestState::Running);
+        two.quit();
+        return shut_down(hart);
+    });
+    here.run();
+    EXPECT_EQ(host.output(), "[uc] floating: reboot\r\n[uc] pinned: shutdown\r\n");
 }
 
 TEST_F(ManyTest, AGuestMayBeStoppedWhileAnotherRuns) {

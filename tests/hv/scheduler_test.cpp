@@ -79,10 +79,6 @@ TEST_F(SchedulerTest, KnowsHowLongEachWaited) {
     ASSERT_EQ(s.pick(0, now).entity, &first);
     ASSERT_EQ(s.pick(0, now += 130).entity, &second);
     EXPECT_EQ(second.waited(), 10 + kSlice + 7 + 30) << "from its alarm on";
-    s.yield(0, now);
-    ASSERT_EQ(s.pick(0, now += 1).entity, &first);
-    ASSERT_EQ(s.pick(0, now += kSlice).entity, &second);
-    EXPECT_EQ(second.waited(), 10 + kSlice + 7 + 30 + 1 + kSlice);
 }
 
 TEST_F(SchedulerTest, TwoTakeTurnsOnOneHart) {
@@ -278,16 +274,16 @@ TEST_F(SchedulerTest, AnAlarmMayWakeOnAnotherHart) {
     EXPECT_EQ(s.pick(1, 101).entity, &b);
 }
 
-TEST_F(SchedulerTest, YieldingLetsAnotherGoFirst) {
-    Scheduler s(0b1, kSlice);
-    begin(s, a, b);
-    ASSERT_EQ(s.pick(0, 0).entity, &b);
-    s.yield(0, 1);
-    EXPECT_EQ(s.pick(0, 1).entity, &a);
-    ASSERT_TRUE(s.block(a, 100));
-    EXPECT_EQ(s.pick(0, 100).entity, &b);
-    s.yield(0, 110);
-    EXPECT_EQ(s.pick(0, 110).entity, &b) << "there is nobody else";
+TEST_F(SchedulerTest, WhatIsPutBackGoesToAnIdleHart) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a);
+    ASSERT_EQ(s.pick(0, 0).entity, &a);
+    ASSERT_EQ(s.pick(1, 0).entity, nullptr);
+    EXPECT_EQ(s.put_back(0, 10), HartMask{0b10});
+    EXPECT_EQ(s.pick(1, 13).entity, &a);
+    EXPECT_EQ(a.waited(), 3u);
+    EXPECT_EQ(s.pick(0, 20).entity, nullptr);
+    EXPECT_EQ(s.put_back(0, 30), HartMask{0}) << "it runs nothing";
 }
 
 TEST_F(SchedulerTest, WhatIsLeftOverGoesToAnIdleHart) {

@@ -217,6 +217,7 @@ TEST_F(WatchmanTest, AGuestWhoseHartNeverRunsIsTold) {
         return shut_down(hart);
     });
     ASSERT_TRUE(two.start());
+    two.settle_guests(1);  // as the other hart does before it gets stuck
     first.run();
     EXPECT_EQ(times("[uc] warning: waits: vCPU 0 could run, but is given no hart, for 1 s now"), 1u) << host.output();
     EXPECT_EQ(times("warning: runs"), 0u);
