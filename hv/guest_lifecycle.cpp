@@ -57,9 +57,11 @@ bool Guest::restart_after_failure() {
     return true;
 }
 
-void Guest::fail(std::string_view reason) {
+bool Guest::fail(std::string_view reason) {
+    if (!change_state(GuestState::Running, GuestState::Failed)) return false;
     // Whoever tells of it waits until the vCPU that calls has left its hart.
-    if (change_state(GuestState::Running, GuestState::Failed)) fail_reason_ = Text<200>(reason);
+    fail_reason_ = Text<200>(reason);
+    return true;
 }
 
 void Guest::fail_to_start(std::string_view reason) {

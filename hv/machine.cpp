@@ -102,7 +102,10 @@ std::optional<MachineEnd> Machine::claim_end() {
 
 void Machine::settle_guests() {
     // Who finds another at it leaves: that one looks again after it has stopped.
-    while (unsettled_.load(std::memory_order_seq_cst) != 0 && lifecycle_lock_.try_lock()) {
+    while (unsettled_.load(std::memory_order_seq_cst) != 0) {
+        // The note comes before the look at the lock, as the lock's release before the look at the note below.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!lifecycle_lock_.try_lock()) return;
         while (unsettled_.exchange(0, std::memory_order_seq_cst) != 0) {
             for (Guest* guest : guests_) settle(*guest);
         }
@@ -162,6 +165,8 @@ void Machine::create(Guest& guest) {
 // It ended, or is to be started.
 void Machine::settle_life(Guest& guest) {
     if (is_in_use(guest)) return;  // who lets go of it last comes back
+    // Once all is over ends are told, but nothing begins any more: there may be no hart left to run it.
+    if (is_over() && guest.live()) return;
     if (guest.state() == GuestState::Reboot) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
@@ -170,7 +175,8 @@ void Machine::settle_life(Guest& guest) {
     if (guest.state() == GuestState::Starting) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
-    if (const GuestState how = guest.state(); is_end(how)) follow_end(guest, how);
+    // One that has just been started may have ended already, on a hart that has not left it yet.
+    if (const GuestState how = guest.state(); is_end(how) && !is_in_use(guest)) follow_end(guest, how);
 }
 
 void Machine::follow_end(Guest& guest, GuestState how) {
