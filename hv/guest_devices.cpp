@@ -61,8 +61,11 @@ std::optional<u8> Guest::take_received() {
 }
 
 void Guest::resume_output() {
+    // As much as the ring holds, but not all that the guest may print meanwhile: that would have no end.
     const auto print = [this] {
-        while (const auto byte = output_.front()) {
+        for (u32 left = OutputRing::kCapacity; left != 0; --left) {
+            const auto byte = output_.front();
+            if (!byte) return true;
             if (!environment_.console->put(*this, *byte)) return false;
             output_.pop();
         }

@@ -250,7 +250,8 @@ usize GuestSbi::console_read(std::span<u8> bytes) {
     caller_.mailbox.leave();
     Console& console = *guest_.environment_.console;
     usize given = 0;
-    const Console::Guard guard(console);
+    const Console::Guard guard(console, Console::UnlessBusy());
+    if (!guard) return 0;  // the person is at the monitor
     while (given < bytes.size()) {
         // On a bare machine firmware reads the same receiver, so what waits there comes first.
         auto byte = guest_.take_received();
