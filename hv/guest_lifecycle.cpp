@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "hv/glance.hpp"
 #include "hv/guest.hpp"
 
 namespace uc {
@@ -157,7 +158,7 @@ GuestAccount Guest::account() {
                          .frames = static_cast<u32>(resources_.pool.size / kPageSize),
                          .starts = starts_.load(std::memory_order_relaxed)};
     if (lasts()) {
-        for (const Vcpu& vcpu : vcpus_) account.timers += vcpu.up() && vcpu.hart().stimecmp != ~u64{0} ? 1 : 0;
+        for (const Vcpu& vcpu : vcpus_) account.timers += vcpu.up() && glance(vcpu.hart().stimecmp) != ~u64{0} ? 1 : 0;
         account.timers += clock_armed_.load(std::memory_order_relaxed) ? 1 : 0;
     }
     const LockGuard shadow(shadow_lock_);
