@@ -65,16 +65,23 @@ class Console final : public TextSink, public TerminalListener {
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
 
+    struct UnlessBusy {};
     /// The right to use the console, for the length of a scope.
     class [[nodiscard]] Guard {
       public:
-        explicit Guard(Console& console) : console_(console) { console_.lock_.lock(); }
-        ~Guard() { console_.unlock(); }
+        explicit Guard(Console& console) : console_(console), has_(true) { console_.lock_.lock(); }
+        /// Does not wait for one that looks after keys, such as the monitor: that may print for long.
+        Guard(Console& console, UnlessBusy) : console_(console), has_(console.lock_unless_busy()) {}
+        ~Guard() {
+            if (has_) console_.unlock();
+        }
         Guard(const Guard&) = delete;
         Guard& operator=(const Guard&) = delete;
+        [[nodiscard]] explicit operator bool() const { return has_; }
 
       private:
         Console& console_;
+        const bool has_;
     };
     /// `guest` has output, or room for keys: passes them on. Without Guard and without waiting: a hart that has the
     /// console already will see to it.
@@ -106,8 +113,8 @@ class Console final : public TextSink, public TerminalListener {
     /// The guest has come to an end: what it left of a line is shown as one.
     void end_line(ConsoleClient& guest);
     /// Moves bytes both ways as far as they go, keys first. To be called when the terminal interrupts, and now and then
-    /// when it never does.
-    void service();
+    /// when it never does. Returns whether there were keys.
+    bool service();
     /// Offers the attached guest again what it had no room for, and what was typed after it.
     void offer_input() {
         if (!typed_.empty() && client_ != nullptr) deliver();
@@ -150,10 +157,11 @@ class Console final : public TextSink, public TerminalListener {
     void end_raw_line();
 
     // console_sharing.cpp: harts.
+    [[nodiscard]] bool lock_unless_busy();
     void unlock();
 
     // console_input.cpp: keys, and who has the terminal.
-    void read_keys();
+    bool read_keys();
     void take_key(u8 byte);
     void deliver();
     void open_prompt();
@@ -163,6 +171,7 @@ class Console final : public TextSink, public TerminalListener {
 
     SpinLock lock_{LockRank::Console};
     std::atomic<bool> neglected_{false};  ///< some guest was not looked after
+    std::atomic<bool> busy_{false};       ///< keys are looked after, which may take long
     std::atomic<bool> backlog_{false};    ///< keys waited when the console was used last
     Terminal& terminal_;
     PromptSink prompt_sink_;

@@ -7,9 +7,9 @@
 
 namespace uc {
 
-void Console::service() {
+bool Console::service() {
     terminal_.service();
-    read_keys();
+    const bool keys = read_keys();
     static_cast<void>(pump());
     if (client_ != nullptr) {
         client_->resume_output();
@@ -21,12 +21,19 @@ void Console::service() {
         ConsoleClient* guest = guests_[(next_ + i) % guests_.size()];
         if (guest != client_) guest->resume_output();
     }
+    return keys;
 }
 
 // All that was typed is looked at, though the guest may have no room: Ctrl-] must work then too.
-void Console::read_keys() {
-    if (client_ == nullptr && prompt_ == nullptr) return;
-    while (const auto byte = terminal_.get()) take_key(*byte);
+bool Console::read_keys() {
+    if (client_ == nullptr && prompt_ == nullptr) return false;
+    bool any = false;
+    while (const auto byte = terminal_.get()) {
+        if (!std::exchange(any, true)) busy_.store(true, std::memory_order_relaxed);
+        take_key(*byte);
+    }
+    if (any) busy_.store(false, std::memory_order_relaxed);
+    return any;
 }
 
 void Console::take_key(u8 byte) {

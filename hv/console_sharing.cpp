@@ -19,8 +19,9 @@ void Console::LogSink::write(std::string_view text) {
 
 void Console::look_after(ConsoleClient& guest) {
     if (!lock_.try_lock()) {
-        neglected_.store(true, std::memory_order_seq_cst);
-        // The one who had it may have looked just before.
+        neglected_.store(true, std::memory_order_relaxed);
+        // The one who had it may have looked just before. As there, the fence keeps one look behind the other store.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!lock_.try_lock()) return;
     }
     guest.resume_output();
@@ -28,22 +29,33 @@ void Console::look_after(ConsoleClient& guest) {
     unlock();
 }
 
+// Who turns away because the console is busy has a note there already, and relies on it.
+bool Console::lock_unless_busy() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    while (!lock_.try_lock()) {
+        if (busy_.load(std::memory_order_relaxed)) return false;
+    }
+    return true;
+}
+
+// A favour in which there were keys does not count: others may have turned away meanwhile.
 void Console::unlock() {
-    for (unsigned favours = 0;; ++favours) {
+    for (unsigned favours = 0;;) {
         backlog_.store(!typed_.empty(), std::memory_order_relaxed);
         lock_.unlock();
         // Whoever neglected a guest did so before it found the lock taken; releasing it comes before looking.
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!neglected_.load(std::memory_order_relaxed) || favours == kFavours || !lock_.try_lock()) return;
         neglected_.store(false, std::memory_order_relaxed);
-        service();
+        if (!service()) ++favours;
     }
 }
 
 void Console::catch_up() {
     if (!neglected_.load(std::memory_order_relaxed)) return;
+    const Guard guard(*this, UnlessBusy());
+    if (!guard) return;
     neglected_.store(false, std::memory_order_relaxed);
-    const Guard guard(*this);
     service();
 }
 

@@ -100,24 +100,32 @@ ExitReason device_access(Vcpu& vcpu, Gva gva, Gpa gpa, Access access) {
     return ExitReason::Mmio;
 }
 
-Shadow::FaultResult fill_shadow(Vcpu& vcpu, Gva gva, Access access) {
+struct Filled {
+    Shadow::FaultResult result;
+    bool first_conflict;  ///< of this life with the hypervisor's window
+};
+
+Filled fill_shadow(Vcpu& vcpu, Gva gva, Access access) {
     ShadowAccess shadow(vcpu);
     const auto result = shadow->handle_fault(vcpu.id, vcpu.view(), gva, access);
     shadow.discharge(result.flush);
-    return result;
+    return {result, result.window_conflict && shadow->stats().window_conflicts == 1};
+}
+
+// Whoever waits for the console is Outside: who has it may wait for the guest's tables, and they for this vCPU.
+void tell_conflict(Vcpu& vcpu, Gva gva) {
+    vcpu.mailbox.leave();
+    log_warn("{}: the guest maps {}, where the hypervisor lives; it sees a page fault there", vcpu.guest->name(), gva);
 }
 
 ExitReason page_fault(Vcpu& vcpu, Gva gva, Access access) {
-    Guest& guest = *vcpu.guest;
-    const auto result = fill_shadow(vcpu, gva, access);
+    const auto [result, first_conflict] = fill_shadow(vcpu, gva, access);
     switch (result.kind) {
         case Shadow::FaultResult::Kind::Retry: return ExitReason::ShadowFill;
         case Shadow::FaultResult::Kind::Device: return device_access(vcpu, gva, result.gpa, access);
         case Shadow::FaultResult::Kind::Inject: break;
     }
-    if (result.window_conflict && guest.shadow().stats().window_conflicts == 1) {
-        log_warn("{}: the guest maps {}, where the hypervisor lives; it sees a page fault there", guest.name(), gva);
-    }
+    if (first_conflict) tell_conflict(vcpu, gva);
     inject(vcpu.hart(), {result.cause, gva.raw});
     return ExitReason::GuestPageFault;
 }

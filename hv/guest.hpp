@@ -117,9 +117,9 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool finish_creating();
     /// From Destroying to Destroyed: gives back all it owns. No hart uses it, and the scheduler has none of its vCPUs.
     void finish_destroying();
-    /// Ends the guest, unless it has ended, because of something it did that no architecture answers; `reason` is
-    /// printed by the machine.
-    void fail(std::string_view reason);
+    /// Ends the guest because of something it did that no architecture answers; `reason` is printed by the machine.
+    /// False: it does not run any more. A vCPU that finds it paused has to do that again when it goes on.
+    bool fail(std::string_view reason);
     /// It could not be started: as fail(), while it is Starting.
     void fail_to_start(std::string_view reason);
 
@@ -239,6 +239,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     std::optional<GoldfishRtc> rtc_;
     std::optional<ManagerDevice> manager_;  ///< of a guest that may look after others
     std::atomic<bool> clock_armed_{false};  ///< its alarm is set
+    bool reset_refused_ = false;            ///< by a pause; under the Devices lock
     Bus bus_;
     std::atomic<bool> ended_ = false;
     u32 restarts_ = 0;  ///< after failures

@@ -2,6 +2,7 @@
 // A guest's devices, and what they have to do with the world.
 
 #include <algorithm>
+#include <utility>
 
 #include "emul/mmio.hpp"
 #include "hv/guest.hpp"
@@ -17,6 +18,8 @@ Outcome Guest::access_device(Vcpu& vcpu, const MemoryInsn& insn, Gpa gpa, Gva gv
         outcome = uc::access_device(vcpu.hart(), *vcpu.platform, bus_, insn, gpa, gva);
         if (rtc_) poll_clock(*vcpu.platform);  // it, or the next, may be what was accessed
         if (manager_) call = manager_->take_call();
+        // Paused meanwhile: the store is made again when the guest goes on.
+        if (std::exchange(reset_refused_, false)) return Outcome::retry();
     }
     if (call) manage(vcpu, *call);
     return outcome;
@@ -58,8 +61,11 @@ std::optional<u8> Guest::take_received() {
 }
 
 void Guest::resume_output() {
+    // As much as the ring holds, but not all that the guest may print meanwhile: that would have no end.
     const auto print = [this] {
-        while (const auto byte = output_.front()) {
+        for (u32 left = OutputRing::kCapacity; left != 0; --left) {
+            const auto byte = output_.front();
+            if (!byte) return true;
             if (!environment_.console->put(*this, *byte)) return false;
             output_.pop();
         }

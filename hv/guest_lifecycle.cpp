@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "hv/glance.hpp"
 #include "hv/guest.hpp"
 
 namespace uc {
@@ -57,9 +58,11 @@ bool Guest::restart_after_failure() {
     return true;
 }
 
-void Guest::fail(std::string_view reason) {
+bool Guest::fail(std::string_view reason) {
+    if (!change_state(GuestState::Running, GuestState::Failed)) return false;
     // Whoever tells of it waits until the vCPU that calls has left its hart.
-    if (change_state(GuestState::Running, GuestState::Failed)) fail_reason_ = Text<200>(reason);
+    fail_reason_ = Text<200>(reason);
+    return true;
 }
 
 void Guest::fail_to_start(std::string_view reason) {
@@ -155,7 +158,7 @@ GuestAccount Guest::account() {
                          .frames = static_cast<u32>(resources_.pool.size / kPageSize),
                          .starts = starts_.load(std::memory_order_relaxed)};
     if (lasts()) {
-        for (const Vcpu& vcpu : vcpus_) account.timers += vcpu.up() && vcpu.hart().stimecmp != ~u64{0} ? 1 : 0;
+        for (const Vcpu& vcpu : vcpus_) account.timers += vcpu.up() && glance(vcpu.hart().stimecmp) != ~u64{0} ? 1 : 0;
         account.timers += clock_armed_.load(std::memory_order_relaxed) ? 1 : 0;
     }
     const LockGuard shadow(shadow_lock_);

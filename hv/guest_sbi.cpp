@@ -118,7 +118,9 @@ void GuestSbi::hart_stop(unsigned /*vcpu*/) {
     const LockGuard guard(guest_.guest_lock_);
     caller_.state = sbi::hsm::Stopped;
     const auto stopped = [](const Vcpu& v) { return v.state == sbi::hsm::Stopped; };
-    if (std::all_of(guest_.vcpus_.begin(), guest_.vcpus_.end(), stopped)) guest_.fail("its last hart has stopped");
+    if (!std::all_of(guest_.vcpus_.begin(), guest_.vcpus_.end(), stopped)) return;
+    // Paused, the guest cannot fail: the call is made again when it goes on.
+    if (!guest_.fail("its last hart has stopped")) caller_.state = sbi::hsm::Started;
 }
 
 void GuestSbi::hart_suspend(unsigned /*vcpu*/, bool retentive) {
@@ -127,6 +129,7 @@ void GuestSbi::hart_suspend(unsigned /*vcpu*/, bool retentive) {
     if (!retentive) caller_.translation_stale = true;
 }
 
+// Where the guest is paused meanwhile, nothing happens: the caller's pc stays, and it calls again when it goes on.
 void GuestSbi::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {
     if (type != sbi::srst::Shutdown) {
         static_cast<void>(guest_.change_state(GuestState::Running, GuestState::Reboot));
@@ -140,12 +143,10 @@ void GuestSbi::system_reset(sbi::srst::Type type, sbi::srst::Reason reason) {
 void Guest::request_reset(ResetRequest request) {
     switch (request.kind) {
         case ResetRequest::Kind::Poweroff:
-            static_cast<void>(change_state(GuestState::Running, GuestState::Shutdown));
+            reset_refused_ = !change_state(GuestState::Running, GuestState::Shutdown);
             break;
-        case ResetRequest::Kind::Reboot:
-            static_cast<void>(change_state(GuestState::Running, GuestState::Reboot));
-            break;
-        case ResetRequest::Kind::Fail: fail("the guest reported a failure to its test device"); break;
+        case ResetRequest::Kind::Reboot: reset_refused_ = !change_state(GuestState::Running, GuestState::Reboot); break;
+        case ResetRequest::Kind::Fail: reset_refused_ = !fail("the guest reported a failure to its test device"); break;
     }
 }
 
@@ -249,7 +250,8 @@ usize GuestSbi::console_read(std::span<u8> bytes) {
     caller_.mailbox.leave();
     Console& console = *guest_.environment_.console;
     usize given = 0;
-    const Console::Guard guard(console);
+    const Console::Guard guard(console, Console::UnlessBusy());
+    if (!guard) return 0;  // the person is at the monitor
     while (given < bytes.size()) {
         // On a bare machine firmware reads the same receiver, so what waits there comes first.
         auto byte = guest_.take_received();

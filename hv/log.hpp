@@ -2,6 +2,7 @@
 #pragma once
 // The hypervisor's own lines on the console: "[uc] " and text, with a level that decides which appear.
 
+#include <atomic>
 #include <span>
 #include <string_view>
 #include <type_traits>
@@ -52,13 +53,16 @@ void format_to(TextSink& sink, std::string_view format, std::span<const LogArg> 
 class Log {
   public:
     void set_sink(TextSink* sink) { sink_ = sink; }
-    void set_level(LogLevel level) { level_ = level; }
-    [[nodiscard]] bool enabled(LogLevel level) const { return sink_ != nullptr && level <= level_; }
+    /// From any hart.
+    void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+    [[nodiscard]] bool enabled(LogLevel level) const {
+        return sink_ != nullptr && level <= level_.load(std::memory_order_relaxed);
+    }
     void line(LogLevel level, std::string_view format, std::span<const LogArg> args);
 
   private:
     TextSink* sink_ = nullptr;
-    LogLevel level_ = LogLevel::Info;
+    std::atomic<LogLevel> level_ = LogLevel::Info;
 };
 extern constinit Log the_log;
 

@@ -197,6 +197,8 @@ void Machine::create(Guest& guest) {
 // It ended, or is to be started.
 void Machine::settle_life(Guest& guest) {
     if (is_in_use(guest)) return;  // who lets go of it last comes back
+    // Once all is over ends are told, but nothing begins any more: there may be no hart left to run it.
+    if (is_over() && guest.live()) return;
     if (guest.state() == GuestState::Reboot) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
@@ -205,7 +207,8 @@ void Machine::settle_life(Guest& guest) {
     if (guest.state() == GuestState::Starting) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
-    if (const GuestState how = guest.state(); is_end(how)) follow_end(guest, how);
+    // One that has just been started may have ended already, on a hart that has not left it yet.
+    if (const GuestState how = guest.state(); is_end(how) && !is_in_use(guest)) follow_end(guest, how);
 }
 
 void Machine::follow_end(Guest& guest, GuestState how) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hv/machine_view.hpp"
 
+#include "hv/glance.hpp"
+
 namespace uc {
 
 MonitorGuest MachineView::guest(usize number) {
@@ -12,17 +14,19 @@ MonitorGuest MachineView::guest(usize number) {
 MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
     Guest& g = at(guest);
     const Vcpu& v = g.vcpus()[number];
+    const Platform* const platform = glance(v.platform);
     bool runs = false;
     std::optional<u64> hart;
     for (const Runner* runner : machine_.runners()) {
         if (runner->current() == &v) runs = true;
-        if (v.platform == &runner->platform()) hart = runner->hart_id();
+        if (platform == &runner->platform()) hart = runner->hart_id();
     }
     std::string_view state = "stopped";
     if (v.up() && g.live()) {
-        state = !g.running() ? name(g.state()) : runs ? "running" : v.waiting ? "waiting" : "ready";
+        state = !g.running() ? name(g.state()) : runs ? "running" : glance(v.waiting) ? "waiting" : "ready";
     }
-    return {state, hart, v.stats.exits(), v.hart().pc, v.hart().priv, v.watchdog.told() + v.neglect.told()};
+    return {
+        state, hart, v.stats.exits(), glance(v.hart().pc), glance(v.hart().priv), v.watchdog.told() + v.neglect.told()};
 }
 
 std::optional<usize> MachineView::attached() {
@@ -60,8 +64,8 @@ MonitorStats MachineView::stats(usize guest) {
 
 std::expected<GuestHart, MonitorError> MachineView::registers(usize guest, unsigned vcpu) {
     const Vcpu& v = at(guest).vcpus()[vcpu];
-    GuestHart hart = v.hart();
-    hart.sip.raw = v.pending();
+    GuestHart hart = glance(v.hart());
+    hart.sip.raw |= glance(v.lines);
     return hart;
 }
 
@@ -69,7 +73,7 @@ std::expected<MonitorWalk, MonitorError> MachineView::walk(usize guest, unsigned
     Guest& g = at(guest);
     const LockGuard guard(g.shadow_lock());
     if (!g.has_run()) return std::unexpected(MonitorError("it was never started"));
-    const Shadow::View view = g.vcpus()[vcpu].view();
+    const Shadow::View view = Vcpu::view_of(glance(g.vcpus()[vcpu].hart()));
     MonitorWalk walk;
     walk.asid = static_cast<u16>(view.satp.get(Satp::ASID));
     walk.guest = view_guest_tables(g.ram(), g.shadow().walk_mode(view), va);
@@ -80,7 +84,9 @@ std::expected<MonitorWalk, MonitorError> MachineView::walk(usize guest, unsigned
 }
 
 bool MachineView::read(usize guest, Gpa address, std::span<u8> bytes) {
-    return at(guest).ram().read(address, std::as_writable_bytes(bytes));
+    const std::byte* const from = at(guest).ram().pointer(address, bytes.size());
+    if (from != nullptr) glance(from, std::as_writable_bytes(bytes));
+    return from != nullptr;
 }
 
 }  // namespace uc

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hv/page_table_view.hpp"
 
+#include "hv/glance.hpp"
+
 namespace uc {
 
 PageTableView view_guest_tables(const GuestRam& ram, const WalkMode& mode, Gva gva) {
@@ -12,9 +14,9 @@ PageTableView view_guest_tables(const GuestRam& ram, const WalkMode& mode, Gva g
     if (!is_canonical(gva.raw, view.mode)) return view;
     Gpa table{mode.satp.get(Satp::PPN) << kPageShift};
     for (unsigned level = levels(view.mode); level-- > 0;) {
-        const auto raw = ram.load_pte(table + u64{pte_index(gva.raw, level)} * sizeof(u64));
-        if (!raw) return view;
-        const Pte pte{{*raw}};
+        const std::byte* const raw = ram.pointer(table + u64{pte_index(gva.raw, level)} * sizeof(u64), sizeof(u64));
+        if (raw == nullptr) return view;
+        const Pte pte{{glance(*reinterpret_cast<const u64*>(raw))}};
         view.entry[level] = pte;
         switch (classify(pte, level, mode.svpbmt, mode.svnapot)) {
             case PteKind::Invalid: return view;

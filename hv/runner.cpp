@@ -87,11 +87,18 @@ void Runner::run_vcpu(Vcpu& vcpu) {
 // and nothing of the vCPU may be touched.
 bool Runner::take_up(Vcpu& vcpu) {
     guest_.store(vcpu.guest, std::memory_order_seq_cst);
-    if (!vcpu.guest->lasts()) return false;
+    Requests left;
+    if (!vcpu.guest->lasts()) {
+        // A request for the life before may have come late. If it stayed, the one with which the next life begins would
+        // not be the first, and wake nobody.
+        left = vcpu.mailbox.take();
+        if (!vcpu.guest->lasts()) return false;
+    }
     current_.store(&vcpu, std::memory_order_relaxed);
     vcpu.platform = &platform_;
     vcpu.mailbox.arrive(number_);
     begin_stay(vcpu);
+    if (left.any()) vcpu.guest->serve_requests(vcpu, left);
     return true;
 }
 

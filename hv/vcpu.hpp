@@ -76,8 +76,8 @@ struct Vcpu {
     }
 
     /// The architectural state that decides how its addresses translate.
-    [[nodiscard]] Shadow::View view() const {
-        const GuestHart& h = frame.hart;
+    [[nodiscard]] Shadow::View view() const { return view_of(frame.hart); }
+    [[nodiscard]] static Shadow::View view_of(const GuestHart& h) {
         return {h.satp, h.priv, h.sstatus.get(Sstatus::SUM) != 0, h.sstatus.get(Sstatus::MXR) != 0};
     }
 };

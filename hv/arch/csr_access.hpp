@@ -74,6 +74,9 @@ template <CsrNo N>
     u64 nowhere, failed;
     asm volatile("sc.d %0, zero, (%1)" : "=r"(failed) : "r"(&nowhere) : "memory");
 }
+/// CSRs and memory know no order but this (Unprivileged, "CSR Access Ordering"): what was stored is seen before an
+/// interrupt that is sent from here on, and what is loaded from here on is newer than an interrupt that was taken.
+[[gnu::always_inline]] inline void fence_interrupts() { asm volatile("fence iorw, iorw" ::: "memory"); }
 [[gnu::always_inline]] inline void wait_for_interrupt() { asm volatile("wfi" ::: "memory"); }
 
 }  // namespace uc::arch

@@ -229,7 +229,12 @@ void Hart::perform(const TlbFlush& flush) {
 // What the hart remembers of the guest's tables stays: whoever changes those owes the fences.
 void Hart::park() { use_translation(machine_.host_satp); }
 
-void Hart::interrupt() { sbi_call(sbi::Ext::Ipi, sbi::ipi::SendIpi, 1, id_); }
+void Hart::interrupt() {
+    // For oneself firmware is not needed.
+    if (this == &this_hart()) return csr_set<CsrNo::sip>(irq_bit(Irq::SSI));
+    fence_interrupts();
+    sbi_call(sbi::Ext::Ipi, sbi::ipi::SendIpi, 1, id_);
+}
 
 void Hart::arm(u64 deadline) {
     armed_ = deadline;
@@ -256,6 +261,7 @@ u64 Hart::take_interrupts() {
         armed_ = ~0ull;
     }
     if ((pending & irq_bit(Irq::SSI)) != 0) csr_clear<CsrNo::sip>(irq_bit(Irq::SSI));
+    fence_interrupts();
     if ((pending & irq_bit(Irq::SEI)) != 0) {
         if (const unsigned source = plic_.claim()) {  // if others wait, the line stays up
             if (source == terminal_source_) terminal_->terminal_interrupted();

@@ -39,6 +39,7 @@ SecondaryHart* SecondaryHart::start(const HostHart& host, HostMap& map, HostMemo
     auto* hart = new (memory.pointer(*place)) SecondaryHart(host);
     hart->entry_ = {map.satp(), reinterpret_cast<u64>(uc_secondary_continue), (stack_at + kStackSize).raw,
                     reinterpret_cast<u64>(hart), 0};
+    fence_interrupts();  // what it finds is there before it is asked to come
     const Hpa entry = physical(Hva{reinterpret_cast<u64>(&hart->entry_)});
     const sbi::Ret ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, host.id, bus_address(uc_secondary_start), entry.raw);
     if (ret.error != sbi::Error::Success) {
@@ -66,6 +67,7 @@ bool SecondaryHart::wait_until_ready() {
 void SecondaryHart::release(const Hart::Machine& common) {
     common_ = common;
     stage_.store(Stage::Released, std::memory_order_release);
+    fence_interrupts();
     sbi_call(sbi::Ext::Ipi, sbi::ipi::SendIpi, 1, id_);
 }
 
@@ -77,6 +79,7 @@ void SecondaryHart::main() {
     while (stage_.load(std::memory_order_acquire) != Stage::Released) {
         wait_for_interrupt();
         csr_clear<CsrNo::sip>(irq_bit(Irq::SSI));
+        fence_interrupts();
     }
     sfence_all();  // the hypervisor's tables have grown meanwhile
     hart_.init(id_, abilities_, common_);

@@ -151,7 +151,7 @@ class WildGuest {
 
     void sleep() {
         host_.platform.events = {[this] { sleep(); }};
-        if (input_->empty()) return guest_.fail("sleeps for ever");
+        if (input_->empty()) return require(guest_.fail("sleeps for ever"));
         if (input_->take<u8>() & 1) {
             host_.terminal.type("k");
             host_.platform.pending = irq_bit(Irq::SEI);

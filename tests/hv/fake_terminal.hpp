@@ -3,6 +3,7 @@
 // A terminal made of strings.
 
 #include <deque>
+#include <functional>
 #include <string>
 
 #include "hv/terminal.hpp"
@@ -16,12 +17,14 @@ struct FakeTerminal final : Terminal {
     std::deque<u8> typed;
     usize room = 1000;
     bool has_interrupts = true;
+    std::function<void()> while_it_prints;  ///< called at each byte
 
     void type(std::string_view keys) { typed.insert(typed.end(), keys.begin(), keys.end()); }
 
     bool put(u8 byte) override {
         if (buffer.size() == room) return false;
         buffer += static_cast<char>(byte);
+        if (while_it_prints) while_it_prints();
         return true;
     }
     std::optional<u8> get() override {

@@ -11,6 +11,7 @@ using test::exception;
 using test::interrupt;
 using test::kEntry;
 using test::kSecondEntry;
+using test::place;
 using test::sbi_ecall;
 using test::shut_down;
 using ManyTest = test::ManyScene;
@@ -34,6 +35,48 @@ TEST_F(ManyTest, APausedGuestDoesNotRunUntilItIsResumed) {
     then_shut_down("guest00");
     EXPECT_EQ(run(), MachineEnd::Success);
     EXPECT_EQ(host.output(), "[uc] guest0: shutdown\r\n");
+}
+
+// A pause may come when a vCPU is out of the guest already, about to end it.
+TEST_F(ManyTest, WhatEndsAPausedGuestIsDoneWhenItGoesOn) {
+    Guest& guest = add();
+    const auto end_twice = [&](const test::FakePlatform::Stay& end) {
+        then_as("guest00", [&, end](GuestHart& hart) {
+            act(guest, GuestAction::Pause);
+            platform.events = {[&] { act(guest, GuestAction::Resume); }};
+            return end(hart);
+        });
+        then_as("guest00", [end](GuestHart& hart) {
+            EXPECT_EQ(hart.pc, kEntry);
+            return end(hart);
+        });
+    };
+    const auto store = [&](u32 value) {
+        return [&guest, value](GuestHart& hart) {
+            constexpr u32 kSw = 0x0080'2023;  // sw x8, 0(x0)
+            place(guest, Gpa{hart.pc}, kSw);
+            hart.set_x(test::kData, value);
+            return exception(Cause::StorePageFault, kGuestSyscon.raw);
+        };
+    };
+    end_twice([](GuestHart& hart) {
+        return sbi_ecall(hart, sbi::Ext::Srst, sbi::srst::Reset, sbi::srst::ColdReboot, sbi::srst::None);
+    });
+    end_twice(store(0x7777));  // the test device: reboot
+    end_twice([](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::Hsm, sbi::hsm::Stop); });
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    const std::string ends =
+        "[uc] guest0: reboot\r\n[uc] guest0: reboot\r\n[uc] guest0: failed: its last hart has stopped\r\n";
+    EXPECT_TRUE(host.output().starts_with(ends)) << host.output();
+}
+
+TEST_F(ManyTest, NothingStartsOnceAllIsOver) {
+    Guest& guest = add();
+    then_shut_down("guest00");
+    EXPECT_EQ(run(), MachineEnd::Success);
+    act(guest, GuestAction::Start);
+    machine.settle_guests(0);
+    EXPECT_EQ(guest.state(), GuestState::Starting);
 }
 
 TEST_F(ManyTest, ATimerThatPassesDuringAPauseWakesAfterIt) {

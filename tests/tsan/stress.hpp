@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 #include <random>
 #include <string>
@@ -56,8 +57,9 @@ class FakeHart {
 /// Ends the process when a counter stands still.
 class Watchdog {
   public:
-    Watchdog(std::string what, const std::atomic<u64>& progress)
-        : what_(std::move(what)), progress_(progress), thread_([this] { watch(); }) {}
+    /// `describe` tells what there is to know then.
+    Watchdog(std::string what, const std::atomic<u64>& progress, std::function<std::string()> describe = {})
+        : what_(std::move(what)), progress_(progress), describe_(std::move(describe)), thread_([this] { watch(); }) {}
     ~Watchdog() {
         {
             const std::lock_guard guard(mutex_);
@@ -76,13 +78,17 @@ class Watchdog {
         std::unique_lock lock(mutex_);
         while (!wake_.wait_for(lock, kPatience, [this] { return over_; })) {
             const u64 seen = progress_.load();
-            if (seen == last) fail(what_ + ": nothing happens any more after " + std::to_string(seen));
+            if (seen == last) {
+                fail(what_ + ": nothing happens any more after " + std::to_string(seen) + "\n" +
+                     (describe_ ? describe_() : std::string()));
+            }
             last = seen;
         }
     }
 
     std::string what_;
     const std::atomic<u64>& progress_;
+    std::function<std::string()> describe_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool over_ = false;
