@@ -227,7 +227,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     std::optional<FramePool> pool_;  ///< made anew at each start, as is the next
     SpinLock guest_lock_{LockRank::Guest};
     SpinLock devices_lock_{LockRank::Devices};
-    SpinLock shadow_lock_{LockRank::Shadow};
+    alignas(64) SpinLock shadow_lock_{LockRank::Shadow};  ///< beside what it is for
     std::optional<Shadow> shadow_;
     std::span<Vcpu> all_vcpus_;
     std::span<Vcpu> vcpus_;  ///< the same, or none

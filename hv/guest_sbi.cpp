@@ -83,7 +83,7 @@ void GuestSbi::remote_fence_i(unsigned vcpu) {
 
 // The tables are shared by all vCPUs: what was fenced once, and reached all harts, is fenced for everyone.
 void GuestSbi::remote_sfence(unsigned vcpu, const SfenceRange& range) {
-    if (Vcpu& v = guest_.vcpus_[vcpu]; &v != &caller_) {
+    if (Vcpu& v = guest_.vcpus_[vcpu]; &v != &caller_ && v.up()) {
         v.received.count(range.asid ? sbi::pmu::SfenceVmaAsidReceived : sbi::pmu::SfenceVmaReceived);
     }
     if (std::exchange(fenced_, true)) return;
@@ -118,7 +118,12 @@ void GuestSbi::hart_stop(unsigned /*vcpu*/) {
     const LockGuard guard(guest_.guest_lock_);
     caller_.state = sbi::hsm::Stopped;
     const auto stopped = [](const Vcpu& v) { return v.state == sbi::hsm::Stopped; };
-    if (!std::all_of(guest_.vcpus_.begin(), guest_.vcpus_.end(), stopped)) return;
+    if (!std::all_of(guest_.vcpus_.begin(), guest_.vcpus_.end(), stopped)) {
+        // Not for who is started here next, as after firmware, which switches off what may interrupt.
+        caller_.hart().sip.set(Sip::SSIP, 0);
+        caller_.hart().stimecmp = ~u64{0};
+        return;
+    }
     // Paused, the guest cannot fail: the call is made again when it goes on.
     if (!guest_.fail("its last hart has stopped")) caller_.state = sbi::hsm::Started;
 }

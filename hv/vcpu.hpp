@@ -26,16 +26,13 @@ struct HartStart {
 /// Touched only by the host hart that runs it, but for the mailbox, the scheduler's part and what is said to have a
 /// lock.
 struct Vcpu {
-    VcpuFrame frame;           ///< first: the trap entry code is handed its address
-    SchedEntity entity{this};  ///< the scheduler's
-    Guest* guest = nullptr;
-    Platform* platform = nullptr;  ///< the hart that runs it, or ran it last
-    unsigned id = 0;               ///< within the guest; its hart id there
-    u64 lines = 0;                 ///< STIP and SEIP as bits of sip
-    bool waiting = false;          ///< in wfi or suspended, until an interrupt is pending and enabled
-    /// Written under the guest's Guest lock: to StartPending by another vCPU, else by its own hart.
-    std::atomic<sbi::hsm::State> state = sbi::hsm::Stopped;
-    HartStart start;                ///< while StartPending; under the Guest lock
+    VcpuFrame frame;                       ///< first: the trap entry code is handed its address
+    alignas(64) SchedEntity entity{this};  ///< the scheduler's, on whatever hart: of its own line
+    alignas(64) Guest* guest = nullptr;
+    Platform* platform = nullptr;   ///< the hart that runs it, or ran it last
+    unsigned id = 0;                ///< within the guest; its hart id there
+    u64 lines = 0;                  ///< STIP and SEIP as bits of sip
+    bool waiting = false;           ///< in wfi or suspended, until an interrupt is pending and enabled
     bool translation_stale = true;  ///< satp was written, or the tables behind it went away
     u8 translation_key = 0;         ///< privilege, SUM and MXR that host_satp is for
     u64 host_satp = 0;              ///< the shadow root it runs on
@@ -44,10 +41,14 @@ struct Vcpu {
     u64 trace_tag = 0;              ///< what its records there carry
     SbiState sbi;
     StealTime steal_time;
-    Received received;  ///< counted by any hart
     Watchdog watchdog;
-    NeglectWatch neglect;         ///< under the report lock
-    alignas(64) Mailbox mailbox;  ///< of its own line: others write there
+    // From here on others write, or look before they do: lines of its own.
+    alignas(64) Mailbox mailbox;
+    /// Written under the guest's Guest lock: to StartPending by another vCPU, else by its own hart.
+    std::atomic<sbi::hsm::State> state = sbi::hsm::Stopped;
+    HartStart start;       ///< while StartPending; under the Guest lock
+    Received received;     ///< counted by any hart
+    NeglectWatch neglect;  ///< under the report lock
     alignas(64) ExitStats stats;
 
     /// The vCPU that a frame is part of.

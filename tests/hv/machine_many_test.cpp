@@ -117,6 +117,26 @@ TEST_F(ManyTest, AnIpiToOneselfIsNotSleptOver) {
     EXPECT_EQ(platform.waits, 0u);
 }
 
+TEST_F(ManyTest, AHartThatWasStoppedBeginsWithoutInterrupts) {
+    Guest& guest = add("guest0", 2);
+    GuestHart& second = guest.vcpus()[1].hart();
+    then_start_second("guest00");
+    then_compute("guest00");
+    then_as("guest01", [](GuestHart& hart) { return sbi_ecall(hart, sbi::Ext::Ipi, sbi::ipi::SendIpi, 0b10, 0); });
+    then_as("guest01", [&](GuestHart& hart) {
+        EXPECT_EQ(hart.sip.get(Sip::SSIP), 1u);
+        return sbi_ecall(hart, sbi::Ext::Time, sbi::time::SetTimer, 1);
+    });
+    then_stop_hart("guest01");
+    then_start_second("guest00");
+    then_as("guest01", [&](GuestHart& hart) {
+        EXPECT_EQ(second.sip.get(Sip::SSIP), 0u);
+        EXPECT_EQ(second.stimecmp, ~u64{0});
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
 TEST_F(ManyTest, AGuestWhoseLastHartStopsHasFailed) {
     add("guest0", 2);
     then_start_second("guest00");
