@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Boots guests in QEMU and checks what they print. Ends with `N passed, N failed`; exit status 1 when any failed.
 
-Arguments select tests by a part of their name (`shell`, `[u54]`), by --tag or by --machine; QEMU and BIOS in the environment
-choose the emulator and firmware for all machines but `newer`.
+Arguments select tests by a part of their name (`shell`, `[u54]`), by --tag or by --machine. Those tagged `stress` take
+long and run only with --tag stress. QEMU and BIOS in the environment choose the emulator and firmware for all machines but `newer`.
 """
 
 import argparse
@@ -33,9 +33,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def select(args: argparse.Namespace) -> list[suite.Test]:
+    skipped = set(args.skip_tag) | ({"stress"} - set(args.tag))
+
     def wanted(test: suite.Test) -> bool:
         return ((not args.name or any(part in test.name for part in args.name))
-                and (not args.tag or bool(test.tags & set(args.tag))) and not test.tags & set(args.skip_tag)
+                and (not args.tag or bool(test.tags & set(args.tag))) and not test.tags & skipped
                 and (not args.machine or test.machine in args.machine))
 
     # Long ones first, so that none of them is left to run alone at the end.
