@@ -68,7 +68,7 @@ def watchdogs(bench: Bench) -> None:
             raise console.failure(f"three times a vCPU was stuck, {len(told)} times it was told: {told}")
 
 
-@test(["noh", "smp4"], tags=["watch", "linux", "smp", "long"])
+@test(["smp4"], tags=["watch", "linux", "smp", "long"])
 def watched_linux(bench: Bench) -> None:
     """Linux with four vCPUs that go offline and online, tick, and work hard is not said to be stuck."""
     with bench.inside(linux(vcpus=4)["itb"], append="undercroft.watch=2") as console:
