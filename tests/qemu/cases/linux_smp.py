@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Linux with several vCPUs that take turns on the hart that the machine has."""
+"""Linux with several vCPUs on fewer, as many, and more harts."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 
@@ -18,9 +19,10 @@ def require_no_stall(console: Console) -> None:
         raise console.failure(f"the kernel complains: {found[0]}")
 
 
-def smp(vcpus: int) -> Callable[[Bench], None]:
-    """A test of all CPUs of a guest: they tick, go offline and come back, and the workload uses them."""
+def smp(vcpus: int, harts: int | None = None) -> Callable[[Bench], None]:
+    """A test of all CPUs of a guest on so many harts (those of the machine): they tick, go offline and come back, and the workload uses them."""
     def run(bench: Bench) -> None:
+        bench.machine = dataclasses.replace(bench.machine, smp=harts or bench.machine.smp)
         with bench.inside(linux(vcpus=vcpus)["itb"]) as console:
             console.expect(rf"smp: Brought up 1 node, {vcpus} CPUs$")
             console.expect(PROMPT)
@@ -38,3 +40,5 @@ def smp(vcpus: int) -> Callable[[Bench], None]:
 
 add_test("linux_2_vcpus", smp(2), ["noh", "u54"], tags=["linux", "smp", "long"])
 add_test("linux_4_vcpus", smp(4), ["noh", "u54"], tags=["linux", "smp", "long"])
+for _vcpus, _harts in ((2, 4), (8, 1), (8, 4), (8, 8)):
+    add_test(f"linux_{_vcpus}_on_{_harts}", smp(_vcpus, _harts), ["noh"], tags=["linux", "smp", "stress"])
