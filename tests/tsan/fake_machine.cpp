@@ -32,7 +32,7 @@ constexpr u64 kFreed = 0xdead;
 
 class FakeMachine {
   public:
-    FakeMachine(unsigned tokens, bool everything, u64 goal) : everything_(everything), goal_(goal) {
+    FakeMachine(unsigned tokens, bool everything, u64 hops) : everything_(everything), budget_(hops) {
         for (unsigned i = 0; i < kVcpus; ++i) {
             vcpus_[i].id = i;
             // The last is pinned to the last hart.
@@ -133,7 +133,7 @@ class FakeMachine {
             Vcpu& to = m_.vcpus_[(from.id + 1 + random_() % (kVcpus - 1)) % kVcpus];
             to.inbox.fetch_add(1);
             m_.act(to, to.mailbox.post(Request::Interrupt));
-            if (m_.hops_.fetch_add(1) + 1 == m_.goal_) m_.end();
+            if (m_.budget_.spent(m_.hops_.fetch_add(1) + 1)) m_.end();
         }
 
         static constexpr u8 kNone = 0xff;
@@ -180,7 +180,7 @@ class FakeMachine {
     }
 
     bool everything_;
-    u64 goal_;
+    Budget budget_;
     Scheduler scheduler_{hart_bit(kHarts) - 1, kSliceTicks};
     std::array<FakeHart, kHarts> harts_;
     std::array<Vcpu, kVcpus> vcpus_;

@@ -80,7 +80,8 @@ void duel(u64 rounds) {
     const Watchdog watchdog("duel", d.received);
     std::thread receiver([&] { d.receive(); });
     std::minstd_rand random(2);
-    for (u64 i = 1; i <= rounds; ++i) {
+    const Budget budget(rounds);
+    for (u64 i = 1; !budget.spent(i - 1); ++i) {
         d.message = i;
         dawdle(random);
         if (random() % 8 == 0) d.fence();

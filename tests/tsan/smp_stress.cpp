@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mailboxes, traces and scheduler under many threads, each a hart. Argument: per cent of the usual number of cycles.
+// Mailboxes, traces and scheduler under many threads, each a hart. Argument: per cent of the usual number of steps.
 
 #include <cstdlib>
 

@@ -24,6 +24,20 @@ inline u64 now() {
     return static_cast<u64>(std::chrono::duration_cast<std::chrono::microseconds>(t).count());
 }
 
+/// How much a phase does: so many steps, or what is done of them in ten seconds, for each yield may take a slice of
+/// some other program's on a machine that is busy.
+class Budget {
+  public:
+    explicit Budget(u64 steps) : steps_(steps) {}
+    /// Whether `done` steps are all.
+    [[nodiscard]] bool spent(u64 done) const { return done >= steps_ || (done % 64 == 0 && now() >= until_); }
+
+  private:
+    static constexpr u64 kMost = 10'000'000;
+    u64 steps_;
+    u64 until_ = now() + kMost;
+};
+
 [[noreturn]] inline void fail(const std::string& why) {
     std::fprintf(stderr, "FAILED: %s\n", why.c_str());
     std::fflush(stderr);
