@@ -12,7 +12,7 @@ import random
 import re
 from collections.abc import Callable
 
-from cases.guests_many import linux_images
+from cases.guests_many import linux_images, memory
 from cases.linux_smp import require_no_stall
 from console import Console
 from monitor import BEGIN, Monitor, linux_properties, properties, tree
@@ -34,9 +34,9 @@ def stress_sum(number: int) -> str:
     return of("".join(job(number * 100 + index * 7) for index in range(6))).strip()
 
 
-def worker(name: str, more: str = "") -> str:
-    """The properties of a Linux guest of two vCPUs that works for SECONDS and powers off."""
-    return linux_properties(f"uc.hostname={name} uc.run=stress uc.seconds={SECONDS} {more}".strip(), vcpus=2)
+def worker(name: str, more: str = "", seconds: int = SECONDS) -> str:
+    """The properties of a Linux guest of two vCPUs that works so long and powers off."""
+    return linux_properties(f"uc.hostname={name} uc.run=stress uc.seconds={seconds} {more}".strip(), vcpus=2)
 
 
 def require_right(console: Console, *names: str) -> None:
@@ -68,6 +68,32 @@ def two_at_work(harts: int, more: str = "") -> Callable[[Bench], None]:
             bench.end(console, limit=LIMIT)
             require_right(console, "west", "east")
     return run
+
+
+@test(["noh"], tags=["stress", "linux"])
+def stress_resets_linux(bench: Bench) -> None:
+    """A Linux guest is reset 50 times, at any moment of its boot and work, beside one that works undisturbed; the memory is as it was."""
+    on(bench, 2)
+    chance = random.Random(SEED)
+    payload = tree(bench, linux_images(), {"worker": worker("worker"), "victim": worker("victim", seconds=1_000_000)})
+    with bench.inside(payload) as console:
+        console.expect(r"^worker\| STRESS 0 ")
+        monitor = Monitor(console)
+        monitor.open()
+        before = memory(monitor, "victim")[:3]
+        for number in range(50):
+            monitor.ask("reset victim", r"victim: reset$", r"\[uc\] victim: reboot$")
+            if number % 10 == 9:
+                console.expect(BEGIN + rf"victim\| STRESS {chance.randrange(2)} ")
+            else:
+                for _ in range(chance.randrange(150)):
+                    console.expect(BEGIN + r"victim\| ")
+        # The copies of code are as many as places that Linux has executed so far; all else is as it was.
+        if (after := memory(monitor, "victim")[:3]) != before:
+            raise console.failure(f"before the resets memory was {before}, now it is {after}")
+        monitor.ask("stop victim", r"victim: stopped$")
+        bench.end(console, limit=LIMIT)
+        require_right(console, "worker")
 
 
 # What may be done to a guest in the states that `guests` tells.
