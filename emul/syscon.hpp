@@ -17,7 +17,7 @@ struct ResetRequest {
 
 class ResetLine {
   public:
-    /// Called from within the guest's store, which completes: act on it afterwards.
+    /// Called from within the guest's store, which may have to be made again (docs/harts.md).
     virtual void request_reset(ResetRequest request) = 0;
 
   protected:

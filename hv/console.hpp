@@ -158,6 +158,7 @@ class Console final : public TextSink, public TerminalListener {
 
     // console_sharing.cpp: harts.
     [[nodiscard]] bool lock_unless_busy();
+    void clear_note();
     void unlock();
 
     // console_input.cpp: keys, and who has the terminal.

@@ -29,13 +29,19 @@ void Console::look_after(ConsoleClient& guest) {
     unlock();
 }
 
-// Who turns away because the console is busy has a note there already, and relies on it.
+// Who turns away in catch_up() because the console is busy has a note there already, and relies on it.
 bool Console::lock_unless_busy() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     while (!lock_.try_lock()) {
         if (busy_.load(std::memory_order_relaxed)) return false;
     }
     return true;
+}
+
+// Before the look at what the note may be about: a note left after that stays.
+void Console::clear_note() {
+    neglected_.store(false, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 // A favour in which there were keys does not count: others may have turned away meanwhile.
@@ -46,7 +52,7 @@ void Console::unlock() {
         // Whoever neglected a guest did so before it found the lock taken; releasing it comes before looking.
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!neglected_.load(std::memory_order_relaxed) || favours == kFavours || !lock_.try_lock()) return;
-        neglected_.store(false, std::memory_order_relaxed);
+        clear_note();
         if (!service()) ++favours;
     }
 }
@@ -55,7 +61,7 @@ void Console::catch_up() {
     if (!neglected_.load(std::memory_order_relaxed)) return;
     const Guard guard(*this, UnlessBusy());
     if (!guard) return;
-    neglected_.store(false, std::memory_order_relaxed);
+    clear_note();
     service();
 }
 

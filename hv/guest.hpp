@@ -30,7 +30,7 @@ class GuestKeeper {
   public:
     /// Does what a request that was posted to `vcpu` needs for being noticed. Allowed under any lock up to Shadow.
     virtual void reach(Vcpu& vcpu, const Posted& posted) = 0;
-    /// A guest has ended, or is to be started: somebody has to follow that up.
+    /// A guest has ended, or is to be started, destroyed or created: somebody has to follow that up.
     virtual void state_changed(const Guest& guest) = 0;
     [[nodiscard]] virtual std::span<Guest* const> guests() const = 0;
     /// Does something to a guest as a whole; false where its state does not allow that, or the memory for it is
@@ -136,6 +136,14 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
+    /// An end that nobody has followed up yet, even if somebody has started the guest again since; it counts as
+    /// followed up then.
+    [[nodiscard]] std::optional<GuestState> take_end() {
+        const GuestState end = untold_.load(std::memory_order_relaxed);
+        if (!is_end(end)) return std::nullopt;
+        untold_.store(GuestState::Created, std::memory_order_relaxed);
+        return end;
+    }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
     [[nodiscard]] bool is_over() const {
         const GuestState now = state();
@@ -220,6 +228,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     unsigned number_;
     Features features_;
     std::atomic<GuestState> state_ = GuestState::Created;
+    std::atomic<GuestState> untold_ = GuestState::Created;  ///< for take_end(): an end, or this
     Text<200> fail_reason_;
     GuestResources resources_;  ///< while Creating not in use yet
     GuestRam ram_{kGuestRamBase, Hpa{}, {}};

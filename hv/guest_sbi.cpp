@@ -122,6 +122,7 @@ void GuestSbi::hart_stop(unsigned /*vcpu*/) {
         // Not for who is started here next, as after firmware, which switches off what may interrupt.
         caller_.hart().sip.set(Sip::SSIP, 0);
         caller_.hart().stimecmp = ~u64{0};
+        guest_.update_timer(caller_);
         return;
     }
     // Paused, the guest cannot fail: the call is made again when it goes on.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 #include "hv/exit_text.hpp"
 #include "hv/log.hpp"
@@ -118,8 +119,16 @@ void Machine::state_changed(const Guest& guest) {
 
 void Machine::call_keeper(const Guest& guest) {
     const auto looks_after = [&](const Runner* r) { return (wards_[r->number()] >> guest.number() & 1) != 0; };
-    const auto* const keeper = std::find_if(runners_.begin(), runners_.end(), looks_after);
-    if (keeper != runners_.end()) kick(hart_bit((*keeper)->number()));
+    // The first has the terminal to look after.
+    const std::reverse_iterator last(runners_.end()), end(runners_.begin());
+    const auto keeper = std::find_if(last, end, looks_after);
+    if (keeper != end) kick(hart_bit((*keeper)->number()));
+}
+
+void Machine::guest_left(const Guest& guest, unsigned hart) {
+    const u32 ward = u32{1} << guest.number();
+    unsettled_.fetch_or(ward, std::memory_order_seq_cst);
+    if ((wards_[hart] & ward) == 0) call_keeper(guest);
 }
 
 std::optional<MachineEnd> Machine::claim_end() {
@@ -180,7 +189,11 @@ void Machine::settle(Guest& guest) {
 // picked again, by a hart that finds the guest ending, blocks, and comes back here.
 void Machine::destroy(Guest& guest) {
     if (!leave_scheduler(guest) || is_in_use(guest)) return;
-    if (!guest.ended()) tell_last(guest);
+    if (const auto end = guest.take_end()) {
+        follow_end(guest, *end);
+    } else if (!guest.ended()) {
+        tell_last(guest);
+    }
     guest.finish_destroying();
     guest.set_ended();
     take_terminal(guest);
@@ -199,6 +212,8 @@ void Machine::settle_life(Guest& guest) {
     if (is_in_use(guest)) return;  // who lets go of it last comes back
     // Once all is over ends are told, but nothing begins any more: there may be no hart left to run it.
     if (is_over() && guest.live()) return;
+    // First, though somebody may have started it again since.
+    if (const auto end = guest.take_end()) follow_end(guest, *end);
     if (guest.state() == GuestState::Reboot) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
@@ -208,7 +223,8 @@ void Machine::settle_life(Guest& guest) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
     // One that has just been started may have ended already, on a hart that has not left it yet.
-    if (const GuestState how = guest.state(); is_end(how) && !is_in_use(guest)) follow_end(guest, how);
+    if (is_in_use(guest)) return;
+    if (const auto end = guest.take_end()) follow_end(guest, *end);
 }
 
 void Machine::follow_end(Guest& guest, GuestState how) {

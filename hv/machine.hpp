@@ -65,9 +65,14 @@ class Machine final : public GuestKeeper {
     [[nodiscard]] bool act(Guest& guest, GuestAction action) override { return guest.act(action); }
     [[nodiscard]] u64 exit_ns(u64 units) const override { return history_.clock().ns(units); }
     void state_changed(const Guest& guest) override;
-    /// Whether `hart` has some guest's state to look at.
+    /// `hart`, which calls, and comes by settle_guests() next, has left a guest that does not last.
+    void guest_left(const Guest& guest, unsigned hart);
+    /// Whether `hart` has some guest's state to look at, and no other hart is at that.
     [[nodiscard]] bool is_unsettled(unsigned hart) const {
-        return (unsettled_.load(std::memory_order_relaxed) & wards_[hart]) != 0;
+        if ((unsettled_.load(std::memory_order_relaxed) & wards_[hart]) == 0) return false;
+        // As in settle_guests(): who is at it looks again after it has stopped.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return !lifecycle_lock_.is_taken();
     }
     /// Follows up what happened to guests that `hart`, which calls, has to look after, or leaves it to a hart that is
     /// at it already. Outside of any guest's tables.

@@ -95,7 +95,7 @@ class Mailbox {
     /// `hart` runs the vCPU from now on; it is Outside. A hart that it did not run on last may have translations and
     /// instructions of it from long ago, so then fences are due.
     void arrive(unsigned hart);
-    /// As new: Asleep, without requests. While no hart runs the vCPU and none posts.
+    /// As new: Asleep, without requests. While no hart runs the vCPU.
     void reset();
     /// Declares the vCPU Inside, unless requests wait: then it is Outside, and they are returned and to be served
     /// before the next try.
@@ -165,8 +165,9 @@ inline void Mailbox::arrive(unsigned hart) {
 
 inline void Mailbox::reset() {
     where_.store(kAsleep, std::memory_order_relaxed);
-    requests_.store(0, std::memory_order_relaxed);
     line_.store(0, std::memory_order_relaxed);
+    // Whoever posts the first request of the new life sees that its vCPU is Asleep.
+    requests_.store(0, std::memory_order_release);
     hart_ = kNowhere;
 }
 

@@ -30,7 +30,8 @@ class Platform : public Host {
     virtual void park() = 0;
     /// Stores in `frame` what the hart holds of it, its f and v registers, so that another hart may run it.
     virtual void put_away(VcpuFrame& frame) = 0;
-    /// Interrupts this hart, wherever it is: it finds SSI pending. From any hart.
+    /// Interrupts this hart, wherever it is: it finds SSI pending, and once it has taken that, sees what the caller
+    /// stored before. From any hart.
     virtual void interrupt() = 0;
     /// Asks for a timer interrupt at `deadline` (ticks of `time`), or earlier if one was asked for already; ~0 asks for
     /// none.

@@ -84,7 +84,7 @@ void Runner::run_vcpu(Vcpu& vcpu) {
 }
 
 // What the guest is doing may be looked at, once it is known to be in use. False: it is about to end, or to start anew,
-// and nothing of the vCPU may be touched.
+// and nothing of the vCPU but its mailbox may be touched.
 bool Runner::take_up(Vcpu& vcpu) {
     guest_.store(vcpu.guest, std::memory_order_seq_cst);
     Requests left;
@@ -212,7 +212,7 @@ void Runner::idle(u64 now, u64 until) {
 // A guest that has ended is followed up once no hart uses it any more: who leaves last has to see to that.
 void Runner::leave_guest() {
     const Guest* const guest = guest_.exchange(nullptr, std::memory_order_seq_cst);
-    if (guest != nullptr && !guest->lasts()) machine_.state_changed(*guest);
+    if (guest != nullptr && !guest->lasts()) machine_.guest_left(*guest, number_);
 }
 
 // It may take long: who ran here may go on elsewhere.

@@ -78,6 +78,8 @@ class SpinLock {
         if constexpr (kCheckLocks) note_unlock(rank_);
         taken_.store(0, std::memory_order_release);
     }
+    /// A glance.
+    [[nodiscard]] bool is_taken() const { return taken_.load(std::memory_order_relaxed) != 0; }
     /// Opens it, whoever holds it: for one that is about to end the machine and has to be heard.
     void break_open() { taken_.store(0, std::memory_order_release); }
     [[nodiscard]] LockRank rank() const { return rank_; }

@@ -44,7 +44,7 @@ struct Vcpu {
     Watchdog watchdog;
     // From here on others write, or look before they do: lines of its own.
     alignas(64) Mailbox mailbox;
-    /// Written under the guest's Guest lock: to StartPending by another vCPU, else by its own hart.
+    /// Written to Stopped and StartPending under the guest's Guest lock, else by its own hart.
     std::atomic<sbi::hsm::State> state = sbi::hsm::Stopped;
     HartStart start;       ///< while StartPending; under the Guest lock
     Received received;     ///< counted by any hart

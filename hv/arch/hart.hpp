@@ -29,6 +29,10 @@ struct HartAbilities {
 
 class Hart final : public Platform {
   public:
+    Hart() = default;
+    /// One that others may interrupt before its init().
+    explicit Hart(u64 id) : id_(id) {}
+
     /// What all harts have in common.
     struct Machine {
         bool sbi_time = false;  ///< firmware has the TIME extension

@@ -42,7 +42,7 @@ class SecondaryHart {
   private:
     enum class Stage : u32 { Starting, Ready, GivenUp, Released };
 
-    explicit SecondaryHart(const HostHart& host) : id_(host.id), named_sstc_(host.isa.has("sstc")) {}
+    explicit SecondaryHart(const HostHart& host) : id_(host.id), named_sstc_(host.isa.has("sstc")), hart_(host.id) {}
     [[nodiscard]] bool wait_until_ready();
 
     HartEntry entry_;

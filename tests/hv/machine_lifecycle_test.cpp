@@ -190,6 +190,30 @@ TEST_F(ManyTest, AGuestMayBeStoppedWhileAnotherRuns) {
     EXPECT_EQ(host.output(), "[uc] b: stopped\r\n[uc] a: shutdown\r\n");
 }
 
+// As by a manager that looks after it.
+TEST_F(ManyTest, AFailureIsToldThoughTheGuestIsStartedAtOnce) {
+    Guest& guest = add();
+    then_meanwhile("guest00", [&] {
+        EXPECT_TRUE(guest.fail("broken"));
+        act(guest, GuestAction::Start);
+    });
+    then_shut_down("guest00");
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    EXPECT_TRUE(host.output().starts_with("[uc] guest0: failed: broken\r\n")) << host.output();
+    EXPECT_TRUE(host.output().ends_with("[uc] guest0: shutdown\r\n")) << host.output();
+}
+
+TEST_F(ManyTest, AFailureIsToldThoughTheGuestIsDestroyedAtOnce) {
+    Guest& guest = add();
+    then_meanwhile("guest00", [&] {
+        EXPECT_TRUE(guest.fail("broken"));
+        act(guest, GuestAction::Destroy);
+    });
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    EXPECT_TRUE(host.output().starts_with("[uc] guest0: failed: broken\r\n")) << host.output();
+    EXPECT_TRUE(host.output().ends_with("[uc] guest0: destroyed\r\n")) << host.output();
+}
+
 struct ReviveTest : ManyTest, testing::WithParamInterface<GuestState> {};
 
 TEST_P(ReviveTest, StartBeginsAnew) {
