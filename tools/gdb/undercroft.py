@@ -46,6 +46,8 @@ def guest(index=0):
 
 def vcpu(guest_index=0, index=0):
     span = guest(guest_index)["vcpus_"]
+    if index >= (count := int(span["_M_extent"]["_M_extent_value"])):
+        raise gdb.GdbError(f"the guest has {count} vCPUs" + ("" if count else ": it is destroyed"))
     return (span["_M_ptr"] + index).dereference()
 
 
