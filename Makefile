@@ -30,7 +30,7 @@ test: all $(BUILD_CLANG)/build.ninja ## Run the host tests under GCC and Clang, 
 
 bench: images ## Compare guests with the bare machine
 	@tools/setup.sh run
-	@meson compile -C $(BUILD) bench_pair.elf bench_switch.elf bench_work.elf
+	@meson compile -C $(BUILD) bench_pair bench_switch bench_work
 	@bench/run.py
 	@bench/harts.py
 
