@@ -408,25 +408,6 @@ TEST_F(GuestTest, AFullTerminalTakesWhatItCan) {
     EXPECT_TRUE(machine.output().ends_with('l'));
 }
 
-TEST_F(GuestTest, WhoPrintsWithoutEndDoesNotKeepTheConsole) {
-    Guest& guest = machine.start();
-    ConsolePort& port = guest;
-    usize printed = 0;
-    // The guest prints a byte for each that is taken, as another hart of its might.
-    machine.terminal.room = ~usize{0};
-    machine.terminal.while_it_prints = [&] {
-        if (++printed < 100'000) {
-            EXPECT_TRUE(port.write('x'));
-        }
-    };
-    EXPECT_TRUE(port.write('x'));
-    machine.console.look_after(guest);
-    EXPECT_LE(printed, 2 * OutputRing::kCapacity);
-    machine.terminal.while_it_prints = {};
-    machine.console.look_after(guest);
-    EXPECT_FALSE(guest.has_output());
-}
-
 TEST_F(GuestTest, LegacyMasksAreReadThroughTheGuestsTables) {
     Guest& guest = machine.start(2);
     Vcpu &first = guest.vcpus()[0], &second = guest.vcpus()[1];
