@@ -31,8 +31,6 @@ struct GuestResources {
     void give_back(HostMemory& memory);
     /// Zeroes what the guest would see of it. Takes as long as that takes.
     void clear(const HostMemory& memory) const;
-
-    [[nodiscard]] u64 bytes() const { return ram.size + rest.size; }
 };
 
 /// The machine's memory at the moment, in bytes.
