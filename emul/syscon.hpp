@@ -17,7 +17,8 @@ struct ResetRequest {
 
 class ResetLine {
   public:
-    /// Called from within the guest's store, which may have to be made again (docs/harts.md).
+    /// Called from within the guest's store. Whoever cannot serve it now sees to it that the guest makes the store
+    /// again.
     virtual void request_reset(ResetRequest request) = 0;
 
   protected:
