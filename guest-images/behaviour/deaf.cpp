@@ -75,8 +75,7 @@ void second_spins(const char* what, Irq irq) {
     talk.deaf = 0;
     talk.released = 0;
     talk.cause = 0;
-    expect(sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, other_hart(), address(second_is_deaf), reinterpret_cast<u64>(&talk))
-                   .error == sbi::Error::Success,
+    expect(start_hart(other_hart(), address(second_is_deaf), reinterpret_cast<u64>(&talk)) == sbi::Error::Success,
            "start");
     if (!expect(wait_until([] { return talk.deaf != 0; }), "the second does not run")) return;
     if (irq == Irq::SSI) sbi_call(sbi::Ext::Ipi, sbi::ipi::SendIpi, 1ull << other_hart(), 0);

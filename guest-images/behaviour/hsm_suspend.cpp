@@ -86,8 +86,7 @@ GUEST(hsm_suspend) {
     const u64 other = other_hart();
     talk.in_place = kRounds;
     expect(wait_state(other, sbi::hsm::Stopped), "the second hart is not stopped");
-    const auto started = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, other, address(second_suspends), address(&talk));
-    expect(started.error == sbi::Error::Success, "start");
+    expect(start_hart(other, address(second_suspends), address(&talk)) == sbi::Error::Success, "start");
     for (u64 round = 0; round < kRounds; ++round)
         if (!wake(other, round)) return;
     say("in place: woken ", talk.woken, " errors ", talk.errors);

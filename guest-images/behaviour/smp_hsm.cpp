@@ -59,9 +59,7 @@ namespace {
 
 constexpr u64 kRounds = 25;
 
-Error start(u64 hart) {
-    return sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, hart, address(hsm_life), address(&reports[hart])).error;
-}
+Error start(u64 hart) { return start_hart(hart, address(hsm_life), address(&reports[hart])); }
 
 bool is_stopped(u64 hart) { return expect(wait_state(hart, sbi::hsm::Stopped), "hart ", hart, " does not stop"); }
 
@@ -140,9 +138,8 @@ extern "C" [[noreturn, gnu::used]] void rival_main() {
 void rivals() {
     const u64 third = third_hart();
     const u64 before = reports[third].lives;
-    const auto ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, rival_hart(), address(rival_entry),
-                              address(rival_stack + sizeof(rival_stack)));
-    expect(ret.error == Error::Success, "start of the rival");
+    const Error error = start_hart(rival_hart(), address(rival_entry), address(rival_stack + sizeof(rival_stack)));
+    expect(error == Error::Success, "start of the rival");
     for (u64 round = 1; round <= kRounds; ++round) {
         rivals_at = round;
         send_ipi(1ull << rival_hart());

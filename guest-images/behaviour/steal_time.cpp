@@ -62,9 +62,7 @@ GUEST(steal_time) {
     record.pad[46] = 1;
     expect(set_record(at).error == Error::Success, "enable");
     expect(record.pad[46] == 0 && record.flags == 0, "not zeroed");
-    expect(sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, other_hart(), address(second_computes),
-                    reinterpret_cast<u64>(&second_work))
-                   .error == Error::Success,
+    expect(start_hart(other_hart(), address(second_computes), reinterpret_cast<u64>(&second_work)) == Error::Success,
            "start");
     expect(wait_until([] { return second_work != 0; }), "the second does not run");
 

@@ -93,9 +93,8 @@ GUEST(system_suspend) {
     refused("misaligned", Error::InvalidAddress, 0, here + 1);
     refused("no such function", Error::NotSupported, 0, here, 1);
 
-    const auto started =
-        sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, other_hart(), here, reinterpret_cast<u64>(&second_may_stop));
-    expect(started.error == Error::Success && wait_state(other_hart(), sbi::hsm::Started), "start");
+    const Error started = start_hart(other_hart(), here, reinterpret_cast<u64>(&second_may_stop));
+    expect(started == Error::Success && wait_state(other_hart(), sbi::hsm::Started), "start");
     refused("with a hart that runs", Error::Denied, 0, here);
     second_may_stop = 1;
     expect(wait_state(other_hart(), sbi::hsm::Stopped), "stop");

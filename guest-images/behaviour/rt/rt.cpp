@@ -85,6 +85,21 @@ void set_timer(u64 deadline) {
     }
 }
 
+struct HartStart {
+    u64 at;
+    u64 argument;
+};
+/// What harts were started for, by their ids. Known to start.S.
+extern "C" {
+HartStart hart_starts[kMaxHarts];
+}
+
+sbi::Error start_hart(u64 hart, u64 at, u64 argument) {
+    hart_starts[hart] = {at, argument};
+    asm volatile("fence rw, rw" ::: "memory");
+    return sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, hart, at, argument).error;
+}
+
 bool wait_pending(Irq irq, bool level) {
     const u64 limit = rdtime() + 10'000'000;
     while (((csr_read<CsrNo::sip>() & irq_bit(irq)) != 0) != level) {

@@ -119,6 +119,9 @@ inline sbi::Ret sbi_call(sbi::Ext extension, u64 function, u64 a0 = 0, u64 a1 = 
 bool sbi_has(sbi::Ext extension);
 /// SBI timer, absolute time in ticks; through TIME where there is one.
 void set_timer(u64 deadline);
+inline constexpr u64 kMaxHarts = 32;
+/// Starts hart `hart` (below kMaxHarts) with its pc at `at` and a1 = `argument` (SBI 2.0, 9.1).
+sbi::Error start_hart(u64 hart, u64 at, u64 argument);
 inline constexpr u64 kNever = ~0ull;
 /// Waits until the sip bit of `irq` is `level`; false if that takes ten million ticks.
 bool wait_pending(Irq irq, bool level);

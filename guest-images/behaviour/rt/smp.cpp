@@ -70,8 +70,8 @@ bool together(void (*body)(u64 hart)) {
     the_body = body;
     for (u64 hart = 0; hart < hart_count(); ++hart) {
         if (hart == hart_id) continue;
-        const auto ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, hart, address(smp_entry), address(stacks[hart + 1]));
-        if (ret.error != sbi::Error::Success) fail("a hart cannot be started: ", static_cast<u64>(ret.error));
+        const sbi::Error error = start_hart(hart, address(smp_entry), address(stacks[hart + 1]));
+        if (error != sbi::Error::Success) fail("a hart cannot be started: ", static_cast<u64>(error));
     }
     body(hart_id);
     meet();

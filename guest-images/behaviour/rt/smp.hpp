@@ -12,8 +12,6 @@
 
 namespace uc::rt {
 
-inline constexpr u64 kMaxHarts = 32;
-
 /// How many harts HSM knows.
 u64 hart_count();
 /// Bit per hart.

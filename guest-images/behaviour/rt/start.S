@@ -24,6 +24,12 @@
     .section .text.start, "ax"
     .globl _start
 _start:
+    // OpenSBI 1.1 may bring here a hart that was to start elsewhere: it says that the hart is starting before it has noted
+    // where. So only the first boots.
+    la      t0, boot_taken
+    li      t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez    t1, 2f
     la      t0, bss_start
     la      t1, bss_end
 1:  sd      zero, 0(t0)
@@ -34,6 +40,17 @@ _start:
     la      t0, trap_entry
     csrw    stvec, t0
     call    rt_main             // never returns
+2:  la      t0, hart_starts
+    slli    t1, a0, 4
+    add     t0, t0, t1
+    ld      a1, 8(t0)
+    ld      t0, 0(t0)
+    jr      t0
+
+    .data
+    .balign 4
+boot_taken:
+    .word 0
 
     .text
 // void run(Frame&): enters the frame with sret; returns when it traps.
