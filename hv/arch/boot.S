@@ -24,13 +24,18 @@ _start:
     .option pop
 
     .section .text.boot, "ax"
-    /* A further hart comes here from firmware (SBI 2.0, 9.1): a1 = physical address of its HartEntry, the MMU off. As below,
-     * satp unmaps this very code, and the fetch fault leads to stvec, in the window. */
+    /* A further hart comes here from firmware (SBI 2.0, 9.1), the MMU off; or to _start, see there. So a1 says nothing: the
+     * hart must be the one that is waited for. As below, satp unmaps this very code, and the fetch fault leads to stvec, in
+     * the window. */
     .globl uc_secondary_start
 uc_secondary_start:
     csrw sie, zero
     csrw sscratch, zero
-    mv s0, a1
+    lla s0, uc_expected_entry
+    ld s0, (s0)
+    beqz s0, 1f
+    ld t0, ENTRY_HART(s0)
+    bne t0, a0, 1f
     ld t0, ENTRY_SATP(s0)
     ld t1, ENTRY_CONTINUE(s0)
     ld sp, ENTRY_STACK(s0)
@@ -38,15 +43,15 @@ uc_secondary_start:
     csrw stvec, t1
     sfence.vma
     csrw satp, t0
-    /* Only a hart that lacks this translation mode goes on here. Back to the firmware: sbi_hart_stop(). */
+    /* Only a hart that lacks this translation mode goes on here. */
     li t0, 1
     sd t0, ENTRY_REFUSED(s0)
     fence rw, rw
-    li a7, 0x48534D
+1:  li a7, 0x48534D             /* back to the firmware: sbi_hart_stop() */
     li a6, 1
     ecall
-1:  wfi
-    j 1b
+2:  wfi
+    j 2b
 
     .balign 4
     .globl uc_secondary_continue
@@ -59,6 +64,12 @@ uc_secondary_continue:
     j 1b
 
 uc_start:
+    /* The first hart boots. Another may come here too: OpenSBI 1.1 marks a hart as started before it has noted where
+     * (sbi_hsm_hart_start()), and one that looks at that moment goes where the machine boots. */
+    lla t0, uc_boot_taken
+    li t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez t1, uc_secondary_start
     csrw sie, zero
     csrw sscratch, zero
     mv s0, a0
@@ -100,4 +111,14 @@ uc_start:
     call uc_main
 4:  wfi
     j 4b
+
+    .section .data.boot, "aw"
+    .balign 8
+    /* Physical address of the HartEntry of the hart that firmware is asked for; 0: of none. */
+    .globl uc_expected_entry
+uc_expected_entry:
+    .dword 0
+uc_boot_taken:
+    .word 0                     /* not in .bss: the hart that boots clears that */
+
     .section .note.GNU-stack, "", @progbits

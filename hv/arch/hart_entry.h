@@ -8,5 +8,6 @@
 #define ENTRY_STACK 16
 #define ENTRY_ARGUMENT 24
 #define ENTRY_REFUSED 32
+#define ENTRY_HART 40
 
 #endif

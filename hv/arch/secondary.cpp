@@ -11,7 +11,7 @@ namespace uc::arch {
 
 static_assert(offsetof(HartEntry, satp) == ENTRY_SATP && offsetof(HartEntry, continue_at) == ENTRY_CONTINUE &&
               offsetof(HartEntry, stack_top) == ENTRY_STACK && offsetof(HartEntry, argument) == ENTRY_ARGUMENT &&
-              offsetof(HartEntry, refused) == ENTRY_REFUSED);
+              offsetof(HartEntry, refused) == ENTRY_REFUSED && offsetof(HartEntry, hart) == ENTRY_HART);
 
 namespace {
 
@@ -37,11 +37,15 @@ SecondaryHart* SecondaryHart::start(const HostHart& host, HostMap& map, HostMemo
         return nullptr;
     }
     auto* hart = new (memory.pointer(*place)) SecondaryHart(host);
-    hart->entry_ = {map.satp(), reinterpret_cast<u64>(uc_secondary_continue), (stack_at + kStackSize).raw,
-                    reinterpret_cast<u64>(hart), 0};
+    hart->entry_ = {map.satp(),
+                    reinterpret_cast<u64>(uc_secondary_continue),
+                    (stack_at + kStackSize).raw,
+                    reinterpret_cast<u64>(hart),
+                    0,
+                    host.id};
+    uc_expected_entry = physical(Hva{reinterpret_cast<u64>(&hart->entry_)}).raw;
     fence_interrupts();  // what it finds is there before it is asked to come
-    const Hpa entry = physical(Hva{reinterpret_cast<u64>(&hart->entry_)});
-    const sbi::Ret ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, host.id, bus_address(uc_secondary_start), entry.raw);
+    const sbi::Ret ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, host.id, bus_address(uc_secondary_start), 0);
     if (ret.error != sbi::Error::Success) {
         log_warn("hart {} is not used: firmware does not start it (error {})", host.id, static_cast<i64>(ret.error));
     } else if (hart->wait_until_ready()) {

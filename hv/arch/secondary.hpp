@@ -18,6 +18,7 @@ struct HartEntry {
     u64 stack_top = 0;    ///< virtual
     u64 argument = 0;     ///< virtual address of the SecondaryHart
     u64 refused = 0;      ///< set by a hart that does not have the translation mode of `satp`
+    u64 hart = 0;         ///< its id: no other hart may use this
 };
 
 /// All that such a hart has for itself. Lives in pages of its own, for good.

@@ -12,5 +12,6 @@ extern char uc_rela_start[], uc_rela_end[];
 extern char uc_boot_stack_guard[], uc_emergency_stack_guard[];
 extern char uc_trap_entry[];
 extern char uc_secondary_start[], uc_secondary_continue[];
+extern volatile unsigned long uc_expected_entry;
 }
 #pragma GCC visibility pop

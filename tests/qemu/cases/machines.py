@@ -3,9 +3,13 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
 
-from run_qemu import Machine
+from gdb_stub import PC, GdbStub, address_of
+from run_qemu import HYPERVISOR, Machine
 from suite import Bench, guest, require_equal, test, transcript
+
+A0, A1 = 10, 11  # argument registers (RISC-V ELF psABI)
 
 
 def refuses(bench: Bench, machine: Machine, pattern: str) -> None:
@@ -36,3 +40,40 @@ def nothing_replaced(bench: Bench) -> None:
             bare = transcript(bench.end(console))
         with bench.inside(guest(name), append=f"undercroft.replace=off -- {options}") as console:
             require_equal(bare, transcript(bench.end(console)))
+
+
+def boot_with_stray(bench: Bench, stray: Callable[[GdbStub], None], *expected: str) -> None:
+    """Boots two harts; `stray` misleads the second as it comes from firmware. Then the lines `expected` are seen, and a guest ends well."""
+    stub = GdbStub(bench.folder)
+    bench.machine = dataclasses.replace(bench.machine, smp=2, extra=stub.arguments)
+    with bench.inside(guest("smp_ipi"), append="vcpus=2 -- ") as console:
+        with stub:
+            stray(stub)
+        bench.end(console)
+        for line in (*expected, "PASS smp_ipi"):
+            if f"{line}\n" not in console.text:
+                raise console.failure(f"no line '{line}'")
+
+
+@test(["noh", "u54"], tags=["machine", "smp"])
+def hart_started_at_boot_address(bench: Bench) -> None:
+    """A hart that firmware was asked to start may come to where the machine boots, with what the first got: OpenSBI 1.1 has that race."""
+    def stray(stub: GdbStub) -> None:
+        stub.run_to(address_of(HYPERVISOR, "_start"))
+        fdt = stub.read(A1)
+        stub.run_to(address_of(HYPERVISOR, "uc_secondary_start"))
+        stub.write(PC, address_of(HYPERVISOR, "_start"))
+        stub.write(A1, fdt)
+
+    boot_with_stray(bench, stray, "[uc] 2 of 2 harts run guests")
+
+
+@test(["noh"], tags=["machine", "smp"])
+def hart_nobody_waits_for(bench: Bench) -> None:
+    """A hart that was not asked for goes back to firmware, wherever it came in; the others boot."""
+    def stray(stub: GdbStub) -> None:
+        stub.run_to(address_of(HYPERVISOR, "uc_secondary_start"))
+        stub.write(A0, 77)
+        stub.write(PC, address_of(HYPERVISOR, "_start"))
+
+    boot_with_stray(bench, stray, "[uc] 1 of 2 harts run guests")
