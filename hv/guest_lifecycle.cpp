@@ -99,7 +99,7 @@ bool Guest::finish_creating() {
         const LockGuard guest(guest_lock_);
         restarts_ = 0;
         for (Vcpu& vcpu : all_vcpus_) {
-            vcpu.stats = {};
+            vcpu.stats.reset();
             vcpu.platform = nullptr;
         }
         equip(resources_);

@@ -15,6 +15,10 @@ namespace uc {
 /// value was computed from what it replaces, which leaves nothing to take apart, and then addresses cost less.
 class SharedWord {
   public:
+    SharedWord() = default;
+    SharedWord(const SharedWord&) = delete;
+    SharedWord& operator=(const SharedWord&) = delete;
+
     void put(u64 value) {
 #ifdef UC_PLAIN_STORES
         *static_cast<volatile u64*>(&value_) = value;
