@@ -90,13 +90,16 @@ HartMask Scheduler::reserve(u64 now) {
     return kick | offer_all();
 }
 
-// Counts what has run since the last time.
+// Counts what has run since the last time. A hart that comes back from a slice later than exits can take stood still
+// with the vCPU, as under a debugger: that it did not run for, and others need not be given as much.
 void Scheduler::charge(u64 now) {
+    const u64 longest = kLead * slice_;
     for_each_hart(all_, [&](unsigned hart) {
         Hart& h = harts_[hart];
-        if (h.current == nullptr || now <= h.since) return;
-        h.current->virtual_time_ += now - h.since;
-        h.since = now;
+        const u64 end = h.until < kNever - longest ? std::min(now, h.until + longest) : now;
+        if (h.current == nullptr || end <= h.since) return;
+        h.current->virtual_time_ += end - h.since;
+        h.since = end;
     });
     limit_leads();
     // As though each slice began with a pick, even where nobody else was there to be picked. One that floats on a hart

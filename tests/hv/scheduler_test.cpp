@@ -56,6 +56,32 @@ TEST_F(SchedulerTest, KnowsWhoIsNeglected) {
     EXPECT_EQ(s.neglect(a, kNever), Neglect::None);
 }
 
+// A debugger, or a host of this machine, may hold a hart for any time.
+TEST_F(SchedulerTest, WhoStoodStillWithItsHartIsSoonPickedAgain) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a, b);
+    SchedEntity& held = *s.pick(0, now).entity;
+    now += 1'000'000 * kSlice;
+    unsigned others = 0;
+    for (Pick pick = s.pick(0, now); pick.entity != &held; pick = s.pick(0, now = pick.until)) {
+        ASSERT_LE(++others, 12u) << "slices of the other";
+    }
+    EXPECT_GE(others, 10u) << "what an exit may take is made up for";
+}
+
+TEST_F(SchedulerTest, WhoHasAHartAloneIsChargedForAll) {
+    Scheduler s(0b1, kSlice);
+    begin(s, a);
+    ASSERT_EQ(s.pick(0, now).until, kNever);
+    now += 1'000'000 * kSlice;
+    begin(s, b);
+    ASSERT_EQ(s.pick(0, now).entity, &b);
+    for (int i = 0; i < 4; ++i) {
+        SchedEntity* const other = i % 2 == 0 ? &a : &b;
+        ASSERT_EQ(s.pick(0, now += kSlice).entity, other) << i;
+    }
+}
+
 TEST_F(SchedulerTest, KnowsHowLongEachWaited) {
     Scheduler s(0b1, kSlice);
     begin(s, a, b);
