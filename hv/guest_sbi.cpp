@@ -162,14 +162,14 @@ sbi::undercroft::State state_of(const Guest& guest) {
     using enum sbi::undercroft::State;
     switch (guest.state()) {
         case GuestState::Created: return Created;
-        case GuestState::Starting:
-        case GuestState::Running:
-        case GuestState::Reboot: return Running;
+        case GuestState::Running: return Running;
         case GuestState::Paused: return Paused;
         case GuestState::Shutdown: return Ended;
         case GuestState::Stopped: return Stopped;
         case GuestState::Failed: return Failed;
         case GuestState::Destroyed: return Destroyed;
+        case GuestState::Starting:
+        case GuestState::Reboot:
         case GuestState::Destroying:
         case GuestState::Creating: break;
     }

@@ -25,6 +25,7 @@ struct Machine final : test::FakeSbiBackend, Registers, RegisterSource {
     std::string obstacle;  ///< why the device cannot be opened
     u64 id = manager::kId;
     int opened = 0;
+    int busy = 0;  ///< after an action, that many looks find the guest on its way
 
     Machine() {
         manager = true;
@@ -57,7 +58,9 @@ struct Machine final : test::FakeSbiBackend, Registers, RegisterSource {
     u64 guest_count() override { return guests.size(); }
     std::optional<GuestRecord> guest_record(u64 guest) override {
         if (guest >= guests.size()) return std::nullopt;
-        return guests[guest];
+        if (acts.empty() || busy == 0) return guests[guest];
+        --busy;
+        return record("worker", Busy);
     }
     bool is_guest_memory(Gpa offset, u64 size) override { return ManagerDevice::holds(offset.raw, size); }
     void write_guest(Gpa offset, std::span<const u8> bytes) override { device.write_data(offset.raw, bytes); }
@@ -122,6 +125,15 @@ TEST_F(UcctlTest, ShowsForWhatGuestsTrapped) {
     EXPECT_EQ(run({"stats", "worker"}), Status::Done);
     EXPECT_EQ(out.find("boss"), std::string::npos);
     EXPECT_NE(out.find("worker     k1   2000        2\n"), std::string::npos);
+}
+
+TEST_F(UcctlTest, ReturnsWhenWhatItAskedForHasHappened) {
+    for (const char* verb : {"start", "reset", "destroy", "create"}) {
+        machine.acts.clear();
+        machine.busy = 3;
+        EXPECT_EQ(run({verb, "worker"}), Status::Done) << verb;
+        EXPECT_EQ(machine.busy, 0) << verb;
+    }
 }
 
 TEST_F(UcctlTest, ActsOnTheGuestOfThatName) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -93,6 +95,8 @@ class Session {
     Status refused(Error error, std::string_view what);
     /// The guest `name`, or all where that is empty; a failure has been told.
     std::expected<std::vector<GuestInfo>, Status> find(std::string_view name);
+    /// Returns when the guest is not on its way any more: a moment, or what clearing its memory takes.
+    void wait_until_settled(u64 number);
 
     Manager& manager_;
     std::FILE* out_;
@@ -139,12 +143,24 @@ Status Session::act(const Verb& verb, std::string_view name) {
     if (!guests) return guests.error();
     const GuestInfo& guest = guests->front();
     const Error error = manager_.call(GuestAct, guest.number, verb.action).error;
-    if (error == Error::Success) return Status::Done;
+    if (error == Error::Success) {
+        wait_until_settled(guest.number);
+        return Status::Done;
+    }
     // The guest is there, so it is the action.
     if (error == Error::InvalidParam) return fail("this hypervisor cannot ", verb.name, " guests");
     if (error != Error::Failed) return refused(error, std::string(verb.name) + " guests");
     const auto now = manager_.look(guest.number);
     return fail("cannot ", verb.name, " ", name, ": it is ", state_name((now ? *now : guest).record.state));
+}
+
+void Session::wait_until_settled(u64 number) {
+    using namespace std::chrono_literals;
+    for (;;) {
+        const auto guest = manager_.look(number);
+        if (!guest || guest->record.state != Busy) return;
+        std::this_thread::sleep_for(1ms);
+    }
 }
 
 Status Session::stats(std::string_view name) {

@@ -22,7 +22,7 @@ def boss_and_worker(bench: Bench, more: Iterable[str]) -> Console:
 def linux_manager(bench: Bench) -> None:
     """`ucctl` lists, starts, pauses, resumes, resets, stops, destroys and creates the worker, and the hypervisor says so."""
     with boss_and_worker(bench, ["undercroft,manager"]) as console:
-        console.expect(r"^boss\| MANAGE OK$")
+        console.expect(r"^boss\| MANAGE OK$", limit=900)
         bench.end(console)
         for line, times in (("worker: reboot", 1), ("worker: stopped", 3), ("worker: destroyed", 1),
                             ("worker: created", 1), ("boss: shutdown", 1)):
