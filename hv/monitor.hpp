@@ -86,8 +86,8 @@ class Monitor final : public ConsolePrompt, public Completer {
     void pause(Words arguments) { act(arguments[0], GuestAction::Pause, "paused"); }
     void resume(Words arguments) { act(arguments[0], GuestAction::Resume, "resumed"); }
     void reset(Words arguments) { act(arguments[0], GuestAction::Reset, "reset"); }
-    void destroy(Words arguments) { act(arguments[0], GuestAction::Destroy, "destroyed"); }
-    void create(Words arguments) { act(arguments[0], GuestAction::Create, "created"); }
+    void destroy(Words arguments) { act(arguments[0], GuestAction::Destroy, "being destroyed"); }
+    void create(Words arguments) { act(arguments[0], GuestAction::Create, "being created"); }
     void memory(Words arguments);
     void loglevel(Words arguments);
     void quit(Words arguments);

@@ -93,8 +93,8 @@ TEST_F(MonitorTest, ActsOnGuestsByNameAndNumber) {
     EXPECT_EQ(run("pause 0x1"), "beta: paused\n");
     EXPECT_EQ(run("resume beta"), "beta: resumed\n");
     EXPECT_EQ(run("reset alpha"), "alpha: reset\n");
-    EXPECT_EQ(run("destroy alpha"), "alpha: destroyed\n");
-    EXPECT_EQ(run("create alpha"), "alpha: created\n");
+    EXPECT_EQ(run("destroy alpha"), "alpha: being destroyed\n");
+    EXPECT_EQ(run("create alpha"), "alpha: being created\n");
     EXPECT_EQ(target.asked, "1:0 0:1 1:2 1:3 0:4 0:5 0:6 ");
     target.problem = "it is not running";
     EXPECT_EQ(run("pause alpha"), "alpha: it is not running\n");

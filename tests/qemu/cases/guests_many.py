@@ -245,7 +245,7 @@ def destroy_beside_working(bench: Bench) -> None:
         monitor.open()
         with_it, without = memory(monitor, "victim"), None
         for _ in range(20):
-            monitor.ask("destroy victim", r"victim: destroyed$", r"\[uc\] victim: destroyed$")
+            monitor.ask("destroy victim", r"victim: being destroyed$", r"\[uc\] victim: destroyed$")
             monitor.ask("guests", r" +0 victim +destroyed +0 MiB +0$")
             gone = memory(monitor, "victim")
             without = without or gone
@@ -253,13 +253,13 @@ def destroy_beside_working(bench: Bench) -> None:
                 raise console.failure(f"without the guest memory was {without}, now it is {gone}")
             monitor.ask("regs victim", r"victim has no vCPUs: it is destroyed$")
             monitor.ask("start victim", r"victim: it is destroyed$")
-            monitor.ask("create victim", r"victim: created$", r"\[uc\] victim: created$")
+            monitor.ask("create victim", r"victim: being created$", r"\[uc\] victim: created$")
             monitor.ask("start victim", r"victim: started$")
             console.expect(BEGIN + r"victim\| minikernel: PASS$")
             if (now := memory(monitor, "victim")) != with_it:
                 raise console.failure(f"with the guest memory was {with_it}, now it is {now}")
             moves(monitor, "counter")
-        monitor.ask("destroy victim", r"victim: destroyed$", r"\[uc\] victim: destroyed$")
+        monitor.ask("destroy victim", r"victim: being destroyed$", r"\[uc\] victim: destroyed$")
         monitor.ask("stop counter", r"counter: stopped$")
         bench.end(console)
         if "FAIL" in console.text:
