@@ -278,7 +278,11 @@ void Machine::print_last_exits(const Guest& guest, std::optional<unsigned> only,
     };
     const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Report);
     auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
-    if (left == 0) return;
+    if (left == 0) {
+        // Who fails may never have run. A vCPU has, but others on its harts may have made too many exits since.
+        if (only) log_line(level, "{}: none of its exits is kept", guest.name());
+        return;
+    }
     log_line(level, "{}: the last of its exits:", guest.name());
     for (const TracedExit& exit : exits) {
         if (its_own(exit) && left-- <= kShown) log_line(level, "{}", exit_row(exit, guest.name()).view());

@@ -86,7 +86,8 @@ class Machine final : public GuestKeeper {
 
     /// Taken by who tells what vCPUs did last.
     [[nodiscard]] SpinLock& report_lock() { return report_lock_; }
-    /// Prints the last exits that are kept of `guest`, or of its vCPU `only`, at `level`. Under the report lock.
+    /// Prints the last exits that are kept of `guest`, or of its vCPU `only`, at `level`; of a vCPU also that there are
+    /// none. Under the report lock.
     void print_last_exits(const Guest& guest, std::optional<unsigned> only, LogLevel level);
 
   private:
