@@ -69,7 +69,8 @@ void interrupted(u64 hart, u64 victim) {
         csr_clear<CsrNo::sie>(irq_bit(Irq::SSI));
     } else if (hart == sender) {
         for (u64 round = 1; round <= kInterruptions; ++round) {
-            if (!wait_until([=] { return spinning[victim] == round; })) return fail("not spinning in round ", round);
+            // The interrupt of the last meeting may come late, for the first round; then the victim is one ahead.
+            if (!wait_until([=] { return spinning[victim] >= round; })) return fail("not spinning in round ", round);
             send_ipi(1ull << victim);
         }
     }

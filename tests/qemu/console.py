@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 
 LIMIT = 300.0  # seconds for one wait; generous, for a limit only bounds a hang and must never decide a test
 
@@ -83,6 +84,13 @@ class Console:
             self.expect(pattern, limit)
             end = max(end, self._position)
         self._position = end
+
+    def until(self, condition: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
+        """Asks again and again until `condition` holds; `what` is said if it never does."""
+        deadline = time.monotonic() + limit
+        while not condition():
+            if time.monotonic() > deadline:
+                raise self.failure(what)
 
     def send(self, text: str) -> None:
         """Types `text`."""

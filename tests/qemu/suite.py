@@ -46,6 +46,8 @@ MACHINES: dict[str, Callable[[], run_qemu.Machine]] = {
     "newer": newer_qemu,
 }
 ALL = tuple(MACHINES)
+# More for QEMU: one thread runs all harts in turn, by the number of instructions, so what happens once happens again.
+ICOUNT = ("-icount", "shift=5,sleep=off")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -101,7 +101,7 @@ sbi::Error start_hart(u64 hart, u64 at, u64 argument) {
 }
 
 bool wait_pending(Irq irq, bool level) {
-    const u64 limit = rdtime() + 10'000'000;
+    const u64 limit = rdtime() + kPatience;
     while (((csr_read<CsrNo::sip>() & irq_bit(irq)) != 0) != level) {
         if (rdtime() > limit) return false;
     }

@@ -123,7 +123,9 @@ inline constexpr u64 kMaxHarts = 32;
 /// Starts hart `hart` (below kMaxHarts) with its pc at `at` and a1 = `argument` (SBI 2.0, 9.1).
 sbi::Error start_hart(u64 hart, u64 at, u64 argument);
 inline constexpr u64 kNever = ~0ull;
-/// Waits until the sip bit of `irq` is `level`; false if that takes ten million ticks.
+/// Longest wait for what has to come, in ticks: a minute of the machine's time, most of which it may have stood still.
+inline constexpr u64 kPatience = 600'000'000;
+/// Waits until the sip bit of `irq` is `level`; false if that takes longer than kPatience.
 bool wait_pending(Irq irq, bool level);
 
 // ---- The transcript ----

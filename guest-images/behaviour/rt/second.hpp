@@ -8,10 +8,10 @@ namespace uc::rt {
 
 inline u64 other_hart() { return hart_id ^ 1; }
 
-/// Waits for `condition`; false if it does not come in some ten seconds.
+/// Waits for `condition`; false if it does not come within kPatience.
 template <class Condition>
 bool wait_until(Condition&& condition) {
-    const u64 limit = rdtime() + 100'000'000;
+    const u64 limit = rdtime() + kPatience;
     while (!condition()) {
         if (rdtime() > limit) return false;
     }

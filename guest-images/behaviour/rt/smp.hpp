@@ -31,10 +31,8 @@ bool failed();
 /// Sends an interprocessor interrupt to each hart of `mask`; what was stored before is seen by then.
 void send_ipi(u64 mask);
 
-/// Harts that wait for each other's interrupts never wait longer than a minute of the machine's time.
-inline constexpr u64 kPatience = 600'000'000;
-
-/// Sleeps until `condition`, which is looked at again after each interprocessor interrupt. False if it gives up.
+/// Sleeps until `condition`, which is looked at again after each interprocessor interrupt. False if it gives up, after
+/// kPatience.
 template <class Condition>
 bool sleep_until(Condition&& condition) {
     constexpr u64 kWakers = irq_bit(Irq::SSI) | irq_bit(Irq::STI);

@@ -141,10 +141,7 @@ def refuse(monitor: Monitor) -> None:
 def moves(monitor: Monitor, name: str) -> None:
     """Waits until a guest's counter has changed."""
     before = monitor.word(name, COUNTER)
-    for _ in range(100):
-        if monitor.word(name, COUNTER) != before:
-            return
-    raise monitor.console.failure(f"the counter of {name} stands still")
+    monitor.console.until(lambda: monitor.word(name, COUNTER) != before, f"the counter of {name} stands still")
 
 
 def pause(monitor: Monitor) -> None:

@@ -10,10 +10,9 @@ import pathlib
 
 from cases.guests import system_reset
 from cases.guests_many import raw
-from cases.smp import ICOUNT
 from console import Console
 from monitor import BEGIN, COUNTER, COUNTER_CODE, FLOOD_CODE, Monitor, properties, tree
-from suite import Bench, guest, test
+from suite import ICOUNT, Bench, guest, test
 
 # Of these, `alone` has a hart to itself, and the twins share one.
 HARTS = {"alone": {3}, "left": {2}, "right": {2}, "flood": {0, 1}, "hole": {0, 1}, "ipi": {0, 1}}
@@ -66,11 +65,12 @@ def pinned_and_floating(bench: Bench) -> None:
             pass
         done = {name: now[0][name] - counts[name] for name in COUNTERS}
         took = {name: now[1][name] - exits[name] for name in COUNTERS}
-        require_between(console, "turns of one twin to the other's", took["left"] / took["right"], 0.75, 1.33)
+        require_between(console, "turns of one twin to the other's", took["left"] / took["right"], 0.5, 2)
         require_between(console, "one twin's work to that of one alone", max(done["left"], done["right"]) / done["alone"], 0, 0.9)
         # The twins have slices of 10 ms. Who is alone has none: the watchdog looks after it once a second.
         require_between(console, "exits of one alone to a twin's", took["alone"] / took["left"], 0, 0.1)
         for name in (*COUNTERS, "flood", "hole"):
             monitor.ask(f"stop {name}", rf"{name}: stopped$")
-        console.expect(BEGIN + r"ipi\| PASS smp_ipi$")
         bench.end(console, status=1)
+        if "ipi| PASS smp_ipi\n" not in console.text:
+            raise console.failure("the guest ipi has not passed")

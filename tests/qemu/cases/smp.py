@@ -6,12 +6,10 @@ from collections.abc import Callable
 
 from cases.guests import CATALOGUE, verdict
 from console import Failure
-from suite import Bench, add_test, guest, require_equal, transcript
+from suite import ICOUNT, Bench, add_test, guest, require_equal, transcript
 
 GUESTS = [name for name, kind, _ in (line.split() for line in CATALOGUE.read_text().splitlines() if not line.startswith("#"))
           if kind == "smp"]
-# One thread of QEMU runs all harts in turn, by the number of instructions: what happens once happens again.
-ICOUNT = ("-icount", "shift=5,sleep=off")
 
 
 def run(bench: Bench, name: str, vcpus: int) -> list[str]:

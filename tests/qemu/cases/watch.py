@@ -71,7 +71,7 @@ def watchdogs(bench: Bench) -> None:
 @test(["smp4"], tags=["watch", "linux", "smp", "long"])
 def watched_linux(bench: Bench) -> None:
     """Linux with four vCPUs that go offline and online, tick, and work hard is not said to be stuck."""
-    with bench.inside(linux(vcpus=4)["itb"], append="undercroft.watch=2") as console:
+    with bench.inside(linux(vcpus=4)["itb"], append="undercroft.watch=5") as console:
         for command, answer in (("/tests/cpus", "CPUS OK 4"), ("/tests/workload", "WORKLOAD OK")):
             console.expect(PROMPT)
             console.send(f"{command}\n")
