@@ -48,9 +48,8 @@ void start_second_hart() {
     second.first = hart_id;
     second.plays = Part::Stop;
     csr_write<CsrNo::sie>(irq_bit(Irq::SSI));
-    const u64 entry = address(second_entered);
-    const auto ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, other_hart(), entry, address(&second));
-    expect(ret.error == sbi::Error::Success, "the second hart does not start");
+    const sbi::Error error = start_hart(other_hart(), address(second_entered), address(&second));
+    expect(error == sbi::Error::Success, "the second hart does not start");
     expect(wait_until([] { return second.plays == Part::Answer; }), "the second hart does not arrive");
 }
 

@@ -24,7 +24,7 @@ _start:
     .option pop
 
     .section .text.boot, "ax"
-    /* A further hart comes here from firmware (SBI 2.0, 9.1), the MMU off; or to _start, see there. So a1 says nothing: the
+    /* A further hart comes here from firmware (SBI 2.0, 9.1), the MMU off; or to uc_start, see there. So a1 says nothing: the
      * hart must be the one that is waited for. As below, satp unmaps this very code, and the fetch fault leads to stvec, in
      * the window. */
     .globl uc_secondary_start
@@ -64,7 +64,7 @@ uc_secondary_continue:
     j 1b
 
 uc_start:
-    /* The first hart boots. Another may come here too: OpenSBI 1.1 marks a hart as started before it has noted where
+    /* The first hart boots. Another may come here too: OpenSBI 1.1 marks a hart as starting before it has noted where
      * (sbi_hsm_hart_start()), and one that looks at that moment goes where the machine boots. */
     lla t0, uc_boot_taken
     li t1, 1

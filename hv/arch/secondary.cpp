@@ -43,13 +43,16 @@ SecondaryHart* SecondaryHart::start(const HostHart& host, HostMap& map, HostMemo
                     reinterpret_cast<u64>(hart),
                     0,
                     host.id};
+    // One that was given up may come just now: it must not find the entry before what is in it.
+    std::atomic_thread_fence(std::memory_order_release);
     uc_expected_entry = physical(Hva{reinterpret_cast<u64>(&hart->entry_)}).raw;
     fence_interrupts();  // what it finds is there before it is asked to come
     const sbi::Ret ret = sbi_call(sbi::Ext::Hsm, sbi::hsm::Start, host.id, bus_address(uc_secondary_start), 0);
-    if (ret.error != sbi::Error::Success) {
+    const bool asked = ret.error == sbi::Error::Success, ready = asked && hart->wait_until_ready();
+    uc_expected_entry = 0;
+    if (ready) return hart;
+    if (!asked) {
         log_warn("hart {} is not used: firmware does not start it (error {})", host.id, static_cast<i64>(ret.error));
-    } else if (hart->wait_until_ready()) {
-        return hart;
     } else {
         log_warn("hart {} is not used: {}", host.id,
                  hart->entry_.refused != 0 ? "it lacks the translation mode" : "it was started and did not arrive");

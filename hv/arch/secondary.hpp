@@ -11,7 +11,7 @@
 
 namespace uc::arch {
 
-/// What a hart is handed on its way in. boot.S reads it at its physical address.
+/// What a hart finds on its way in. boot.S reads it at its physical address, which stands in uc_expected_entry.
 struct HartEntry {
     u64 satp = 0;
     u64 continue_at = 0;  ///< virtual

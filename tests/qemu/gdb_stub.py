@@ -43,9 +43,12 @@ class GdbStub:
         self._ask("qXfer:features:read:target.xml:0,fff")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._ask("D")
-        self._socket.close()
+    def __exit__(self, error: type | None, *_: object) -> None:
+        try:
+            if error is None:
+                self._ask("D")
+        finally:
+            self._socket.close()
 
     def run_to(self, address: int) -> None:
         """Lets all harts run until one is about to execute what is at `address`; the registers are then that one's."""

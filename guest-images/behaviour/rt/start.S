@@ -25,7 +25,8 @@
     .globl _start
 _start:
     // OpenSBI 1.1 may bring here a hart that was to start elsewhere: it says that the hart is starting before it has noted
-    // where. So only the first boots.
+    // where. So only the first boots. (A hart that starts again may come in where it last did, likewise, but where that
+    // code has run before the moment is too short to be met.)
     la      t0, boot_taken
     li      t1, 1
     amoswap.w t1, t1, (t0)
@@ -45,6 +46,7 @@ _start:
     add     t0, t0, t1
     ld      a1, 8(t0)
     ld      t0, 0(t0)
+3:  beqz    t0, 3b              // not by start_hart()
     jr      t0
 
     .data
