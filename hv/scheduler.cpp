@@ -14,6 +14,8 @@ constexpr u64 kWarm = 8, kAhead = 4, kBehind = 2;
 // Slices that a pinned one may get ahead of those it shares harts with, and anyone of the clock when it wakes.
 constexpr u64 kLead = 10;
 constexpr u64 kShortest = 10;  // parts of a slice, too
+// Slices by which an exit may keep a hart beyond the end of a slice.
+constexpr u64 kOverrun = 10;
 
 template <class F>
 void for_each_hart(HartMask set, F&& f) {
@@ -90,10 +92,11 @@ HartMask Scheduler::reserve(u64 now) {
     return kick | offer_all();
 }
 
-// Counts what has run since the last time. A hart that comes back from a slice later than exits can take stood still
-// with the vCPU, as under a debugger: that it did not run for, and others need not be given as much.
+// Counts what has run since the last time. Who overruns its slice by more than kOverrun did not run: its hart was held,
+// by a debugger or by whoever runs this machine. Nobody is charged for that; else all others would run as long before
+// it is picked again. A slice without an end counts as a whole: there is nobody to be ahead of.
 void Scheduler::charge(u64 now) {
-    const u64 longest = kLead * slice_;
+    const u64 longest = kOverrun * slice_;
     for_each_hart(all_, [&](unsigned hart) {
         Hart& h = harts_[hart];
         const u64 end = h.until < kNever - longest ? std::min(now, h.until + longest) : now;

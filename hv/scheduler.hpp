@@ -3,10 +3,10 @@
 // Which vCPU runs on which hart.
 //
 // Guests that name harts get these for themselves: such harts are reserved, and floating vCPUs share the others. Where
-// several vCPUs share harts, each has a virtual time, the ticks it has run, and the one that is least ahead runs for a
-// slice. Who has slept is placed a little behind the others when it wakes, so it soon runs, but not as far behind as
-// its sleep was long. All is decided by looking at every vCPU: there are tens of them, and decisions come with slices
-// and wake-ups, not with exits.
+// several vCPUs share harts, each has a virtual time, the ticks it has run (but not those that its hart was held), and
+// the one that is least ahead runs for a slice. Who has slept is placed a little behind the others when it wakes, so it
+// soon runs, but not as far behind as its sleep was long. All is decided by looking at every vCPU: there are tens of
+// them, and decisions come with slices and wake-ups, not with exits.
 
 #include <array>
 #include <atomic>
