@@ -30,8 +30,8 @@ enum Fid : u64 {
                     ///< InvalidParam tells that there are no more kinds.
 };
 enum Action : u64 { Start, Stop, Pause, Resume, Reset, Destroy, Create, Actions };
-/// What a guest is doing. Values are never reused. Busy: it is on its way, starting, rebooting,
-/// being destroyed or being created, which asks for nothing but patience.
+/// What a guest is doing. Values are never reused. Busy: it is starting, rebooting, being
+/// destroyed or being created, and will soon be in another state.
 enum State : u32 { Created, Running, Paused, Ended, Stopped, Failed, Destroyed, Busy };
 
 /// What GuestInfo tells. Written as it stands.

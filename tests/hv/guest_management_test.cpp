@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "hv/guest_sbi.hpp"
 #include "tests/hv/many_scene.hpp"
 
 namespace uc {
@@ -69,6 +70,22 @@ TEST_F(ManagementTest, CallsGetWhatTheKernelWouldGet) {
     then_get(manager::kData + 0x40 + offsetof(GuestRecord, memory), test::TestMachine::kGuestMemory);
     then_call(GuestInfo, 2, 0, sbi::Error::InvalidParam);
     then_call(static_cast<Fid>(~0ull), 0, 0, sbi::Error::NotSupported);
+    then_shut_down("a0");
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
+TEST_F(ManagementTest, AGuestOnItsWayIsBusy) {
+    GuestSbi calls(a.vcpus()[0]);
+    EXPECT_EQ(calls.guest_record(1)->state, Created);
+    ASSERT_TRUE(b.act(GuestAction::Start));
+    EXPECT_EQ(calls.guest_record(1)->state, Busy);
+    ASSERT_TRUE(b.act(GuestAction::Reset));
+    EXPECT_EQ(calls.guest_record(1)->state, Busy);
+    then_as("a0", [&](GuestHart&) {
+        EXPECT_EQ(calls.guest_record(1)->state, Running);
+        return test::interrupt(Irq::SSI);
+    });
+    then_call(GuestAct, 1, Stop, sbi::Error::Success);
     then_shut_down("a0");
     EXPECT_EQ(run(), MachineEnd::Success);
 }

@@ -58,7 +58,7 @@ struct Machine final : test::FakeSbiBackend, Registers, RegisterSource {
     u64 guest_count() override { return guests.size(); }
     std::optional<GuestRecord> guest_record(u64 guest) override {
         if (guest >= guests.size()) return std::nullopt;
-        if (acts.empty() || busy == 0) return guests[guest];
+        if (guest != 1 || acts.empty() || busy == 0) return guests[guest];
         --busy;
         return record("worker", Busy);
     }
@@ -133,6 +133,15 @@ TEST_F(UcctlTest, ReturnsWhenWhatItAskedForHasHappened) {
         machine.busy = 3;
         EXPECT_EQ(run({verb, "worker"}), Status::Done) << verb;
         EXPECT_EQ(machine.busy, 0) << verb;
+    }
+}
+
+TEST_F(UcctlTest, TellsThatAGuestFailedToStart) {
+    machine.guests[1] = Machine::record("worker", Failed);
+    for (const char* verb : {"start", "reset"}) {
+        machine.acts.clear();
+        machine.busy = 3;
+        expect_failure({verb, "worker"}, "worker has failed");
     }
 }
 

@@ -28,6 +28,7 @@ constexpr const char* kUsage =
     "       ucctl stats [NAME]       show how often, and for what, guests trapped\n"
     "       ucctl memory             show who has what of the machine's memory\n"
     "       ucctl --help             show this\n"
+    "What takes its time is waited for.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
 /// What can be done to a guest, by its number in the ABI.
@@ -95,8 +96,9 @@ class Session {
     Status refused(Error error, std::string_view what);
     /// The guest `name`, or all where that is empty; a failure has been told.
     std::expected<std::vector<GuestInfo>, Status> find(std::string_view name);
-    /// Returns when the guest is not on its way any more: a moment, or what clearing its memory takes.
-    void wait_until_settled(u64 number);
+    /// Waits until the guest is not busy any more: a moment, or what clearing its memory takes. Failed if starting it
+    /// failed.
+    Status wait_until_done(const Verb& verb, const GuestInfo& guest);
 
     Manager& manager_;
     std::FILE* out_;
@@ -143,10 +145,7 @@ Status Session::act(const Verb& verb, std::string_view name) {
     if (!guests) return guests.error();
     const GuestInfo& guest = guests->front();
     const Error error = manager_.call(GuestAct, guest.number, verb.action).error;
-    if (error == Error::Success) {
-        wait_until_settled(guest.number);
-        return Status::Done;
-    }
+    if (error == Error::Success) return wait_until_done(verb, guest);
     // The guest is there, so it is the action.
     if (error == Error::InvalidParam) return fail("this hypervisor cannot ", verb.name, " guests");
     if (error != Error::Failed) return refused(error, std::string(verb.name) + " guests");
@@ -154,11 +153,14 @@ Status Session::act(const Verb& verb, std::string_view name) {
     return fail("cannot ", verb.name, " ", name, ": it is ", state_name((now ? *now : guest).record.state));
 }
 
-void Session::wait_until_settled(u64 number) {
+Status Session::wait_until_done(const Verb& verb, const GuestInfo& guest) {
     using namespace std::chrono_literals;
+    const bool starts = verb.action == Start || verb.action == Reset;
     for (;;) {
-        const auto guest = manager_.look(number);
-        if (!guest || guest->record.state != Busy) return;
+        const auto now = manager_.look(guest.number);
+        if (!now) return refused(now.error(), "list guests");
+        if (now->record.state == Failed && starts) return fail(guest.name(), " has failed");
+        if (now->record.state != Busy) return Status::Done;
         std::this_thread::sleep_for(1ms);
     }
 }
