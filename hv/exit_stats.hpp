@@ -56,7 +56,7 @@ struct ExitStats {
     /// The guest is given an exception of its own, which is neither a page fault nor an illegal instruction.
     void pass_on(Cause cause) { ++exceptions[static_cast<usize>(cause) % exceptions.size()]; }
     [[nodiscard]] u64 passed_on(Cause cause) const { return exceptions[static_cast<usize>(cause)]; }
-    /// As though nothing had been counted. No hart counts meanwhile; others may read.
+    /// As though nothing had been counted. No hart counts meanwhile; others may read `kinds`.
     void reset() {
         for (Kind& kind : kinds) {
             kind.count.put(0);

@@ -139,10 +139,8 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     /// An end that nobody has followed up yet, even if somebody has started the guest again since; it counts as
     /// followed up then.
     [[nodiscard]] std::optional<GuestState> take_end() {
-        const GuestState end = untold_.load(std::memory_order_relaxed);
-        if (!is_end(end)) return std::nullopt;
-        untold_.store(GuestState::Created, std::memory_order_relaxed);
-        return end;
+        if (!is_end(untold_.load(std::memory_order_relaxed))) return std::nullopt;
+        return untold_.exchange(GuestState::Created, std::memory_order_relaxed);
     }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
     [[nodiscard]] bool is_over() const {

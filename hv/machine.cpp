@@ -279,8 +279,8 @@ void Machine::print_last_exits(const Guest& guest, std::optional<unsigned> only,
     const std::span<const TracedExit> exits = history_.collect(ExitHistory::Reader::Report);
     auto left = static_cast<usize>(std::ranges::count_if(exits, its_own));
     if (left == 0) {
-        // Who fails may never have run. A vCPU has, but others on its harts may have made too many exits since.
-        if (only) log_line(level, "{}: none of its exits is kept", guest.name());
+        // A guest may fail before it runs. A vCPU that is stuck ran, but others' exits pushed its own out.
+        if (only) log_line(level, "{}: no exit of vCPU {} is kept", guest.name(), *only);
         return;
     }
     log_line(level, "{}: the last of its exits:", guest.name());

@@ -193,7 +193,7 @@ TEST_F(WatchmanTest, ARequestThatNobodyWasKickedForIsTold) {
     EXPECT_EQ(run(), MachineEnd::Success);
     EXPECT_EQ(times("[uc] warning: guest0: vCPU 1 does not look at what others ask of it, for 1 s now"), 1u)
         << host.output();
-    EXPECT_EQ(times("[uc] warning: guest0: none of its exits is kept\r\n"), 1u);
+    EXPECT_EQ(times("[uc] warning: guest0: no exit of vCPU 1 is kept\r\n"), 1u);
 }
 
 TEST_F(WatchmanTest, AGuestWhoseHartNeverRunsIsTold) {
