@@ -77,7 +77,10 @@ void PlayedGuest::begin_life() {
 TrapInfo PlayedGuest::play(Vcpu& vcpu) {
     Cpu& cpu = cpus_[vcpu.id];
     ThreadPlatform& here = hart_of(vcpu);
-    if (frozen_.load() && (here.pending() & irq_bit(Irq::SSI)) == 0) fail("a guest runs that was paused");
+    // Who has been asked to leave has an interrupt, or will get one from whoever asked first.
+    if (frozen_.load() && (here.pending() & irq_bit(Irq::SSI)) == 0 && !vcpu.mailbox.any()) {
+        fail("a guest runs that was paused");
+    }
     // Who ends or pauses a guest interrupts it, however long it would go on by itself.
     if (!vcpu.guest->running()) {
         while (here.pending() == 0) std::this_thread::yield();

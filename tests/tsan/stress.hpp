@@ -86,7 +86,7 @@ class Watchdog {
     }
 
   private:
-    static constexpr std::chrono::seconds kPatience{20};
+    static constexpr std::chrono::seconds kPatience{60};
     void watch() {
         u64 last = ~u64{0};
         std::unique_lock lock(mutex_);
