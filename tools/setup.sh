@@ -46,8 +46,14 @@ fi
 apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2; }
 
 echo "setup: installing$missing" >&2
-# Lists that are absent or old make the installation fail: refresh them, and only then, before a second try.
-apt install -y --no-install-recommends $missing || { apt update && apt install -y --no-install-recommends $missing; } || {
-  echo "setup: these packages are missing and could not be installed:$missing" >&2
-  exit 1
-}
+install() { apt install -y --no-install-recommends $missing; }
+
+# Lists that are absent or old make the installation fail: refresh them, and only then, before another try. A mirror may be away for a
+# moment, and another apt may be at the lists, which has no lock that is waited for.
+install && exit 0
+for pause in 0 20 60; do
+  sleep $pause
+  apt update && install && exit 0
+done
+echo "setup: these packages are missing and could not be installed:$missing" >&2
+exit 1

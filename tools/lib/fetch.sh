@@ -56,8 +56,10 @@ END
   apt_get update
 }
 
-# Runs apt-get in the root made last; its chatter goes to stderr, because stdout is for the folder a script prints.
-apt_get() { apt-get -qq -c "$root/apt.conf" "$@" </dev/null >&2; }
+# Runs apt-get in the root made last, twice if need be, for mirrors are away now and then; its chatter goes to stderr, because
+# stdout is for the folder a script prints.
+apt_get() { apt_get_once "$@" || { sleep 20; apt_get_once "$@"; }; }
+apt_get_once() { apt-get -qq -c "$root/apt.conf" "$@" </dev/null >&2; }
 
 # The real package that the meta package $1 depends on and whose name starts with $2.
 dependency() { apt-cache -c "$root/apt.conf" depends "$1" | sed -n "s/^ *Depends: \($2.*\)/\1/p" | head -n 1; }
