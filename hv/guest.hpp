@@ -136,10 +136,12 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
-    /// An end that nobody has followed up yet, even if somebody has started the guest again since; it counts as
-    /// followed up then.
+    /// Whether there is an end that nobody has followed up yet, even if somebody has started the guest again since. Who
+    /// sees it sees the hart that ended it in use, until that has left the guest.
+    [[nodiscard]] bool has_untold_end() const { return is_end(untold_.load(std::memory_order_acquire)); }
+    /// Such an end; it counts as followed up then. When no hart uses the guest: why it failed is written until then.
     [[nodiscard]] std::optional<GuestState> take_end() {
-        if (!is_end(untold_.load(std::memory_order_relaxed))) return std::nullopt;
+        if (!has_untold_end()) return std::nullopt;
         return untold_.exchange(GuestState::Created, std::memory_order_relaxed);
     }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.

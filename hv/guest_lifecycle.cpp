@@ -22,7 +22,7 @@ bool Guest::change_state(GuestState from, GuestState to) {
         if (vcpu.state != sbi::hsm::Stopped) reach(vcpu, vcpu.mailbox.post(Request::Kick));
     }
     if (to == GuestState::Running || to == GuestState::Paused) return true;
-    if (is_end(to)) untold_.store(to, std::memory_order_relaxed);
+    if (is_end(to)) untold_.store(to, std::memory_order_release);
     if (environment_.keeper != nullptr) environment_.keeper->state_changed(*this);
     return true;
 }

@@ -222,8 +222,9 @@ void Machine::settle_life(Guest& guest) {
     if (guest.state() == GuestState::Starting) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
-    // One that has just been started may have ended already, on a hart that has not left it yet.
-    if (is_in_use(guest)) return;
+    // One that has just been started may have ended already, on a hart that has not left it yet. In this order: a hart
+    // that came after it was looked for could end it before the end is looked for.
+    if (!guest.has_untold_end() || is_in_use(guest)) return;
     if (const auto end = guest.take_end()) follow_end(guest, *end);
 }
 
