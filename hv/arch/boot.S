@@ -31,6 +31,7 @@ _start:
 uc_secondary_start:
     csrw sie, zero
     csrw sscratch, zero
+    fence rw, rw                /* what it was started with is there, whatever firmware fenced */
     lla s0, uc_expected_entry
     ld s0, (s0)
     beqz s0, 1f

@@ -10,6 +10,7 @@
 #include "hv/machine.hpp"
 #include "hv/machine_view.hpp"
 #include "tests/emul/insn.hpp"
+#include "tests/hv/register_free_platform.hpp"
 #include "tests/hv/test_machine.hpp"
 
 namespace uc {
@@ -42,7 +43,7 @@ struct Users {
 };
 
 /// Guests on it do a bit of everything, by chance, at their first instruction.
-class ThreadHart final : public Platform {
+class ThreadHart final : public test::RegisterFreePlatform {
   public:
     ThreadHart(Users& users, unsigned seed) : users_(users), random_(seed) {}
 
@@ -74,16 +75,8 @@ class ThreadHart final : public Platform {
         const u64 left = std::min(deadline_ - std::min(deadline_, now), kHz);
         wake_.wait_for(lock, std::chrono::nanoseconds(100 * left), [this] { return pending_.load(); });
     }
-    void fence_i() override {}
     u64 time() override { return clock_now(); }
     u64 counter(CsrNo) override { return 0; }
-    u64 read_fp(unsigned) override { return 0; }
-    void write_fp(unsigned, u64) override {}
-    u64 read_user_csr(CsrNo) override { return 0; }
-    void write_user_csr(CsrNo, u64) override {}
-
-  protected:
-    void perform(const TlbFlush&) override {}
 
   private:
     TrapInfo trap(GuestHart& hart) {

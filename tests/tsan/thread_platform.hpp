@@ -4,6 +4,7 @@
 
 #include "hv/terminal.hpp"
 #include "hv/trap_handler.hpp"
+#include "tests/hv/register_free_platform.hpp"
 #include "tests/tsan/stress.hpp"
 
 namespace uc::stress {
@@ -22,7 +23,7 @@ class GuestPlayer {
 };
 
 /// `time` counts microseconds, the clock of exits nanoseconds.
-class ThreadPlatform final : public Platform {
+class ThreadPlatform final : public test::RegisterFreePlatform {
   public:
     static constexpr u64 kHz = 1'000'000;
     static constexpr u64 kParked = 0;
@@ -77,16 +78,7 @@ class ThreadPlatform final : public Platform {
             wake_.wait_for(lock, std::chrono::microseconds(left));
         }
     }
-    void fence_i() override {}
-
     u64 counter(CsrNo) override { return now_ns(); }
-    u64 read_fp(unsigned) override { return 0; }
-    void write_fp(unsigned, u64) override {}
-    u64 read_user_csr(CsrNo) override { return 0; }
-    void write_user_csr(CsrNo, u64) override {}
-
-  protected:
-    void perform(const TlbFlush&) override {}
 
   private:
     [[nodiscard]] static u64 now_ns() {
