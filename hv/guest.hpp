@@ -88,6 +88,10 @@ enum class GuestState : u32 {  // a word, because harts have no atomic bytes
 [[nodiscard]] constexpr bool is_end(GuestState state) {
     return state == GuestState::Shutdown || state == GuestState::Stopped || state == GuestState::Failed;
 }
+/// Whether a guest's vCPUs stay as they are, for now at least.
+[[nodiscard]] constexpr bool lasts(GuestState state) {
+    return state == GuestState::Running || state == GuestState::Paused;
+}
 /// As people read it.
 [[nodiscard]] std::string_view name(GuestState state);
 
@@ -127,11 +131,12 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     /// What tells it from the other guests: create()'s `number`.
     [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
+    /// Others change it at any time: who asks more than one thing of it loads it once.
     [[nodiscard]] GuestState state() const { return state_.load(std::memory_order_seq_cst); }
     /// Whether its vCPUs may run.
     [[nodiscard]] bool running() const { return state() == GuestState::Running; }
-    /// Whether its vCPUs stay as they are, for now at least.
-    [[nodiscard]] bool lasts() const { return running() || state() == GuestState::Paused; }
+    /// Whether its vCPUs stay as they are, for now at least; also while it is paused or resumed.
+    [[nodiscard]] bool lasts() const { return uc::lasts(state()); }
     /// After a failure: starts it again if its configuration has it so, and not too often already.
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.

@@ -7,8 +7,8 @@ namespace uc {
 
 MonitorGuest MachineView::guest(usize number) {
     Guest& guest = at(number);
-    return {guest.name(), name(guest.state()), guest.live(), guest.ram().size(),
-            static_cast<unsigned>(guest.vcpus().size())};
+    const GuestState state = guest.state();
+    return {guest.name(), name(state), is_live(state), guest.ram().size(), static_cast<unsigned>(guest.vcpus().size())};
 }
 
 MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
@@ -22,8 +22,8 @@ MonitorVcpu MachineView::vcpu(usize guest, unsigned number) {
         if (platform == &runner->platform()) hart = runner->hart_id();
     }
     std::string_view state = "stopped";
-    if (v.up() && g.live()) {
-        state = !g.running() ? name(g.state()) : runs ? "running" : glance(v.waiting) ? "waiting" : "ready";
+    if (const GuestState now = g.state(); v.up() && is_live(now)) {
+        state = now != GuestState::Running ? name(now) : runs ? "running" : glance(v.waiting) ? "waiting" : "ready";
     }
     return {
         state, hart, v.stats.exits(), glance(v.hart().pc), glance(v.hart().priv), v.watchdog.told() + v.neglect.told()};

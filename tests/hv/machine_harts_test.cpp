@@ -208,5 +208,24 @@ TEST_F(HartsTest, GuestsComeAndGoWhileOthersRun) {
     EXPECT_EQ(users.wrong, 0u);
 }
 
+// A vCPU may be about to sleep because its guest was paused when that is resumed.
+TEST_F(HartsTest, WhoIsPausedGoesOnWhenItIsResumed) {
+    constexpr int kPauses = 10'000;
+    Guest& guest = add("guest", 2);
+    begin();
+    EXPECT_TRUE(becomes(guest, GuestState::Running));
+    std::mt19937 random(4);
+    bool goes_on = true;
+    for (int i = 0; i < kPauses && goes_on; ++i) {
+        EXPECT_TRUE(machine.act(guest, GuestAction::Pause));
+        for (const u64 until = clock_now() + random() % 200; clock_now() < until;) {}
+        EXPECT_TRUE(machine.act(guest, GuestAction::Resume));
+        const u64 exits = guest.vcpus()[0].stats.exits();
+        goes_on = comes([&] { return guest.vcpus()[0].stats.exits() != exits; });
+        EXPECT_TRUE(goes_on) << "after pause " << i;
+    }
+    end();
+}
+
 }  // namespace
 }  // namespace uc

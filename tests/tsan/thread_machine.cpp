@@ -3,6 +3,22 @@
 
 namespace uc::stress {
 
+namespace {
+
+// What the hypervisor knows of it, for people.
+std::string describe(const Vcpu& vcpu, Neglect neglect) {
+    const auto word = [](std::string_view name, u64 value) {
+        return " " + std::string(name) + " " + std::to_string(value);
+    };
+    const GuestHart& hart = vcpu.hart();
+    return "  vCPU " + std::to_string(vcpu.id) + ":" + word("state", static_cast<u64>(vcpu.state.load())) +
+           word("site", site_at(hart.pc)) + word("sip", vcpu.pending()) + word("sie", hart.sie.raw) +
+           (vcpu.waiting ? " waiting" : "") + (vcpu.mailbox.any() ? " asked" : "") +
+           word("neglect", static_cast<u64>(neglect)) + "\n";
+}
+
+}  // namespace
+
 ThreadMachine::ThreadMachine(std::span<const Part> cast, u64 seed) : random_(static_cast<unsigned>(seed + 1)) {
     memory_.add({kBase, kMemory});
     for (unsigned i = 0; i < kHarts; ++i) platforms_.emplace_back(*this, i);
@@ -90,7 +106,7 @@ void ThreadMachine::run(const char* name, bool quit) {
     for (const auto& guest : played_) guest->check_tokens();
     for (const Guest* guest : machine_->guests()) {
         // One that was asked to start when all was over stays as it is.
-        if (!quit && guest->lasts()) fail(std::string(guest->name()) + " has not ended");
+        if (!quit && guest->lasts()) fail(std::string(guest->name()) + " has not ended\n" + describe());
     }
 }
 
@@ -164,6 +180,9 @@ std::string ThreadMachine::describe() {
     }
     for (Guest* guest : machine_->guests()) {
         text += std::string(name(guest->state())) + " " + played_[guest->number()]->describe() + "\n";
+        for (const Vcpu& vcpu : guest->all_vcpus()) {
+            text += stress::describe(vcpu, machine_->scheduler().neglect(vcpu.entity, now()));
+        }
     }
     return text + "the terminal's end:\n" + terminal_->output() + "\n";
 }
