@@ -210,10 +210,10 @@ void Machine::create(Guest& guest) {
 // It ended, or is to be started.
 void Machine::settle_life(Guest& guest) {
     if (is_in_use(guest)) return;  // who lets go of it last comes back
-    // Once all is over ends are told, but nothing begins any more: there may be no hart left to run it.
-    if (is_over() && guest.live()) return;
     // First, though somebody may have started it again since.
     if (const auto end = guest.take_end()) follow_end(guest, *end);
+    // Once all is to end nothing begins any more: there may be no hart left to run it.
+    if (is_ending()) return;
     if (guest.state() == GuestState::Reboot) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
@@ -236,7 +236,7 @@ void Machine::follow_end(Guest& guest, GuestState how) {
                 const LockGuard guard(report_lock_);
                 print_last_exits(guest, std::nullopt, LogLevel::Info);
             }
-            if (guest.restart_after_failure()) {
+            if (!is_ending() && guest.restart_after_failure()) {
                 log_always("{}: restarted after its failure", guest.name());
                 return;
             }

@@ -93,6 +93,8 @@ class Machine final : public GuestKeeper {
   private:
     static constexpr u64 kSlicesPerSecond = 100;
 
+    /// Whether it is over, or was asked to be.
+    [[nodiscard]] bool is_ending() const { return quit_.load(std::memory_order_relaxed) || is_over(); }
     void share_out_guests();
     void call_keeper(const Guest& guest);
     [[nodiscard]] bool is_in_use(const Guest& guest) const;

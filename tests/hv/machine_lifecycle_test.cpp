@@ -343,6 +343,18 @@ TEST_F(ManyTest, QuitEndsTheHartsSleep) {
     EXPECT_EQ(run(), MachineEnd::Success);
 }
 
+TEST_F(ManyTest, NothingBeginsOnceAllIsToEnd) {
+    Guest& guest = add();
+    then_meanwhile("guest00", [&] {
+        act(guest, GuestAction::Stop);
+        machine.quit();
+        act(guest, GuestAction::Start);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(guest.state(), GuestState::Starting);
+    EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
+}
+
 // The terminal.
 
 TEST_F(ManyTest, TheOnlyGuestHasTheTerminal) {

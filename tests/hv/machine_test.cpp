@@ -107,6 +107,21 @@ TEST_F(MachineTest, AFailedGuestIsRestartedAsOftenAsItsConfigurationSays) {
     EXPECT_EQ(restarts, 2u);
 }
 
+TEST_F(MachineTest, NobodyIsRestartedOnceAllIsToEnd) {
+    GuestConfig& config = host.config("phoenix");
+    config.restarts = 1;
+    Guest& guest = host.create(config);
+    EXPECT_TRUE(machine.add(guest));
+    then([&](GuestHart& h) {
+        machine.quit();
+        return reset(h, sbi::srst::Shutdown, sbi::srst::SystemFailure);
+    });
+    EXPECT_EQ(run(), MachineEnd::Failure);
+    EXPECT_EQ(guest.state(), GuestState::Failed);
+    EXPECT_TRUE(host.output().starts_with("[uc] phoenix: failed: ")) << host.output();
+    EXPECT_EQ(host.output().find("restarted"), std::string::npos) << host.output();
+}
+
 TEST_F(MachineTest, ARestartThatGoesWellIsNoFailure) {
     GuestConfig& config = host.config("phoenix");
     config.restarts = 1;
