@@ -159,6 +159,7 @@ void Runner::run_slice(Vcpu& vcpu, u64 now, u64 until) {
         timer_rang_ = false;
     }
     current_.store(nullptr, std::memory_order_relaxed);
+    looked_ = false;
 }
 
 void Runner::serve_interrupts() {
@@ -174,7 +175,7 @@ void Runner::serve_interrupts() {
         arm_timer(now);
         // STIP is up to date now.
         if (Vcpu* const vcpu = current_.load(std::memory_order_relaxed)) machine_.watchman().look(*vcpu, since_, now);
-        machine_.watchman().make_rounds(now);
+        looked_ = machine_.watchman().make_rounds(now) || looked_;
     }
     if (keeps_house()) watch();
 }
@@ -205,6 +206,7 @@ void Runner::arm_timer(u64 now) {
 void Runner::idle(u64 now, u64 until) {
     until_ = until;
     arm_timer(now);
+    platform_.set_timer(machine_.watchman().next_rounds(now, looked_));
     platform_.wait();
     serve_interrupts();
 }

@@ -58,6 +58,7 @@ class alignas(64) Runner {
     u64 since_ = 0;            ///< the beginning of the slice
     u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
     bool timer_rang_ = false;  ///< since the scheduler was asked last
+    bool looked_ = false;      ///< whether it has made rounds since it ran a vCPU
 };
 
 }  // namespace uc

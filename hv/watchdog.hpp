@@ -110,6 +110,8 @@ class NeglectWatch {
     /// A look, a period or more after the last. `exits`: of the vCPU so far, all of them; who has made any meanwhile
     /// has run. Whether `seen` is to be told.
     [[nodiscard]] bool look(Neglect seen, u64 exits);
+    /// Whether the last look found something of which more looks will tell.
+    [[nodiscard]] bool suspects() const { return last_ != Neglect::None && looks_ < WatchTimes::kLooks; }
     /// How often there was something to tell, since the machine is on. Any hart.
     [[nodiscard]] u64 told() const { return complaint_.told(); }
 

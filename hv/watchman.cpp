@@ -49,21 +49,38 @@ void Watchman::look(Vcpu& vcpu, u64 since, u64 now) {
     if (const auto deafness = vcpu.watchdog.look(since, now, glance_at(vcpu), times_)) tell(vcpu, *deafness);
 }
 
-void Watchman::make_rounds(u64 now) {
-    if (times_.period == 0 || now < next_rounds_.get() || !machine_.report_lock().try_lock()) return;
-    next_rounds_.put(now + times_.period);
-    for (Guest* guest : machine_.guests()) look_after(*guest, now);
-    machine_.report_lock().unlock();
+u64 Watchman::next_rounds(u64 now, bool looked) const {
+    if (times_.period == 0 || (looked && suspects_.get() == 0)) return ~0ull;
+    const u64 due = next_rounds_.get();
+    return due > now ? due : now + times_.period;
 }
 
-// Only while it is running can it be neglected: who pauses or ends it wakes whom nobody will run.
-void Watchman::look_after(Guest& guest, u64 now) {
+bool Watchman::make_rounds(u64 now) {
+    const auto due = [&] { return now >= next_rounds_.get(); };
+    if (times_.period == 0 || !due() || !machine_.report_lock().try_lock()) return false;
+    const bool still_due = due();  // another hart may have just been through
+    if (still_due) {
+        next_rounds_.put(now + times_.period);
+        bool suspects = false;
+        for (Guest* guest : machine_.guests()) suspects = look_after(*guest, now) || suspects;
+        suspects_.put(suspects ? 1 : 0);
+    }
+    machine_.report_lock().unlock();
+    return still_due;
+}
+
+// Whether something looks wrong. Only while it is running can it be neglected: who pauses or ends it wakes whom nobody
+// will run.
+bool Watchman::look_after(Guest& guest, u64 now) {
     const bool running = guest.running();
+    bool suspects = false;
     for (Vcpu& vcpu : guest.all_vcpus()) {  // no lock keeps it from being destroyed meanwhile
         Neglect neglect = running ? machine_.scheduler().neglect(vcpu.entity, now) : Neglect::None;
         if (running && neglect == Neglect::None && vcpu.mailbox.is_awaited()) neglect = Neglect::Unheard;
         if (vcpu.neglect.look(neglect, vcpu.stats.exits())) tell(vcpu, neglect);
+        suspects = suspects || vcpu.neglect.suspects();
     }
+    return suspects;
 }
 
 void Watchman::tell(const Vcpu& vcpu, const Deafness& deafness) {

@@ -4,7 +4,7 @@
 //
 // Each hart looks at the vCPU that it runs whenever its timer rings, which a vCPU that runs makes it do once a period
 // at least. At vCPUs that the hypervisor may have failed looks whichever hart is interrupted by its timer first once a
-// period has passed. Where all sleep nobody looks.
+// period has passed. A hart that falls asleep looks once more; then it sleeps on, unless something looked wrong.
 
 #include "hv/watchdog.hpp"
 
@@ -26,11 +26,15 @@ class Watchman {
     [[nodiscard]] u64 next_look(u64 now) const { return times_.period == 0 ? ~0ull : now + times_.period; }
     /// Looks at the vCPU that is on the calling hart since `since`. It is Outside, and the caller holds no lock.
     void look(Vcpu& vcpu, u64 since, u64 now);
-    /// Looks at all vCPUs if that is due. The caller holds no lock. Beside it, others may look at those that they run.
-    void make_rounds(u64 now);
+    /// When a hart that sleeps from `now` on has to be interrupted at the latest to make rounds; ~0: it has not.
+    /// `looked`: it has made rounds since it last ran a vCPU.
+    [[nodiscard]] u64 next_rounds(u64 now, bool looked) const;
+    /// Looks at all vCPUs if that is due, and no other hart is at it: whether it has. The caller holds no lock. Beside
+    /// it, others may look at those that they run.
+    [[nodiscard]] bool make_rounds(u64 now);
 
   private:
-    void look_after(Guest& guest, u64 now);
+    [[nodiscard]] bool look_after(Guest& guest, u64 now);
     void tell(const Vcpu& vcpu, const Deafness& deafness);
     void tell(const Vcpu& vcpu, Neglect neglect);
     [[nodiscard]] u64 seconds(u64 ticks) const;
@@ -38,7 +42,8 @@ class Watchman {
     Machine& machine_;
     WatchTimes times_;
     u64 timebase_hz_ = 1;
-    SharedWord next_rounds_;  ///< written under the report lock
+    SharedWord next_rounds_;  ///< written under the report lock, as is the next
+    SharedWord suspects_;     ///< whether the last rounds found something of which the next may tell
 };
 
 }  // namespace uc

@@ -196,6 +196,39 @@ TEST_F(WatchmanTest, ARequestThatNobodyWasKickedForIsTold) {
     EXPECT_EQ(times("[uc] warning: guest0: no exit of vCPU 1 is kept\r\n"), 1u);
 }
 
+TEST_F(WatchmanTest, ARequestThatNobodyWasKickedForIsToldThoughAllSleep) {
+    Guest& guest = add();
+    then_wait("guest00", Irq::SSI);
+    platform.events.push_back([&] { static_cast<void>(guest.vcpus()[0].mailbox.post(Request::Kick)); });
+    const auto next_look = [&] {
+        EXPECT_NE(platform.deadline, ~0ull);
+        platform.now = platform.deadline;
+    };
+    for (unsigned i = 0; i <= kLooks; ++i) platform.events.push_back(next_look);
+    platform.events.push_back([&] {
+        EXPECT_EQ(platform.deadline, ~0ull) << "nobody looks for what was told";
+        machine.quit();
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(times("[uc] warning: guest0: vCPU 0 does not look at what others ask of it, for 1 s now"), 1u)
+        << host.output();
+}
+
+TEST_F(WatchmanTest, WhoFallsAsleepLooksOnceMore) {
+    add();
+    then_wait("guest00", Irq::SSI);
+    platform.events = {[&] {
+                           EXPECT_EQ(platform.deadline, platform.now + period);
+                           platform.now = platform.deadline;
+                       },
+                       [&] {
+                           EXPECT_EQ(platform.deadline, ~0ull);
+                           machine.quit();
+                       }};
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(times("warning"), 0u);
+}
+
 TEST_F(WatchmanTest, AGuestWhoseHartNeverRunsIsTold) {
     Machine two(platform, host.console, options, 2);
     Runner first(two, platform, 0, 10), second(two, platform, 1, 11);
