@@ -70,7 +70,7 @@ Guest::Guest(const GuestConfig& config, const GuestEnvironment& environment, uns
         manager_.emplace();
         placed = placed && bus_.add(kGuestManager, manager::kSize, *manager_);
     }
-    if (!placed) state_ = GuestState::Failed;  // the devices overlap
+    if (!placed) static_cast<void>(life_.change(GuestState::Created, GuestState::Failed));  // the devices overlap
 }
 
 ShadowOptions Guest::shadow_options() {
@@ -117,8 +117,8 @@ LoadStatus Guest::start() {
     first.hart().set_x(10, 0);
     first.hart().set_x(11, placement->fdt.base.raw);
     first.state = sbi::hsm::Started;
-    // Unless somebody has changed their mind meanwhile.
-    static_cast<void>(change_state(GuestState::Starting, GuestState::Running));
+    // Unless somebody has changed their mind meanwhile, if only for a moment.
+    if (life_.begin()) tell_vcpus();
     return {};
 }
 

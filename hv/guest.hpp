@@ -17,6 +17,7 @@
 #include "hv/guest_config.hpp"
 #include "hv/guest_fdt.hpp"
 #include "hv/guest_layout.hpp"
+#include "hv/guest_life.hpp"
 #include "hv/guest_resources.hpp"
 #include "hv/output_ring.hpp"
 #include "hv/shadow_flusher.hpp"
@@ -65,36 +66,6 @@ struct GuestEnvironment {
     bool replace = true;                ///< privileged instructions may be replaced (docs/replacing.md)
 };
 
-/// Why a guest does not run.
-enum class GuestState : u32 {  // a word, because harts have no atomic bytes
-    Created,                   ///< not started yet
-    Starting,                  ///< to be started
-    Running,
-    Paused,    ///< its vCPUs wait until it is resumed
-    Shutdown,  ///< has ended by itself
-    Stopped,   ///< was ended
-    Reboot,    ///< to be started again
-    Failed,
-    Destroying,  ///< its memory is to be given back, once no hart uses it
-    Destroyed,   ///< has no memory and no vCPUs
-    Creating,    ///< has memory again, which is to be cleared
-};
-/// Whether a guest has something to lose, or is about to.
-[[nodiscard]] constexpr bool is_live(GuestState state) {
-    return state == GuestState::Running || state == GuestState::Paused || state == GuestState::Starting ||
-           state == GuestState::Reboot;
-}
-/// Whether a guest has come to its end, and may be started again.
-[[nodiscard]] constexpr bool is_end(GuestState state) {
-    return state == GuestState::Shutdown || state == GuestState::Stopped || state == GuestState::Failed;
-}
-/// Whether a guest's vCPUs stay as they are, for now at least.
-[[nodiscard]] constexpr bool lasts(GuestState state) {
-    return state == GuestState::Running || state == GuestState::Paused;
-}
-/// As people read it.
-[[nodiscard]] std::string_view name(GuestState state);
-
 /// What several harts do at once is told apart by locks: `devices_lock_` covers the devices, `shadow_lock_` the shadow
 /// tables, `guest_lock_` who of the vCPUs runs. The state is a word: who changes it first has changed it.
 class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, public ResetLine, public ConsoleClient {
@@ -132,7 +103,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] unsigned number() const { return number_; }
     [[nodiscard]] const GuestConfig& config() const { return config_; }
     /// Others change it at any time: who asks more than one thing of it loads it once.
-    [[nodiscard]] GuestState state() const { return state_.load(std::memory_order_seq_cst); }
+    [[nodiscard]] GuestState state() const { return life_.state(); }
     /// Whether its vCPUs may run.
     [[nodiscard]] bool running() const { return state() == GuestState::Running; }
     /// Whether its vCPUs stay as they are, for now at least; also while it is paused or resumed.
@@ -141,18 +112,14 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool restart_after_failure();
     /// Whether the end of its last life was told.
     [[nodiscard]] bool ended() const { return ended_; }
-    /// Whether there is an end that nobody has followed up yet, even if somebody has started the guest again since. Who
-    /// sees it sees the hart that ended it in use, until that has left the guest.
-    [[nodiscard]] bool has_untold_end() const { return is_end(untold_.load(std::memory_order_acquire)); }
+    /// Whether there is an end that nobody has followed up yet, even if somebody has started the guest again since.
+    [[nodiscard]] bool has_untold_end() const { return life_.look().untold.has_value(); }
     /// Such an end; it counts as followed up then. When no hart uses the guest: why it failed is written until then.
-    [[nodiscard]] std::optional<GuestState> take_end() {
-        if (!has_untold_end()) return std::nullopt;
-        return untold_.exchange(GuestState::Created, std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::optional<GuestState> take_end() { return life_.take_end(); }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
     [[nodiscard]] bool is_over() const {
-        const GuestState now = state();
-        return !is_live(now) && now != GuestState::Destroying && (!is_end(now) || ended_);
+        const auto [state, untold] = life_.look();
+        return !is_live(state) && state != GuestState::Destroying && !untold;
     }
     void set_ended() { ended_ = true; }
     /// Whether it was ever started: before, there is no shadow().
@@ -217,6 +184,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     void reset_devices();
     [[nodiscard]] bool reserve();
     [[nodiscard]] bool change_state(GuestState from, GuestState to);
+    void tell_vcpus();
     template <class Allowed>
     [[nodiscard]] bool change_state_from(Allowed allowed, GuestState to);
     void poll_clock(Platform& here);
@@ -232,8 +200,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     const GuestEnvironment& environment_;
     unsigned number_;
     Features features_;
-    std::atomic<GuestState> state_ = GuestState::Created;
-    std::atomic<GuestState> untold_ = GuestState::Created;  ///< for take_end(): an end, or this
+    GuestLife life_;
     Text<200> fail_reason_;
     GuestResources resources_;  ///< while Creating not in use yet
     GuestRam ram_{kGuestRamBase, Hpa{}, {}};

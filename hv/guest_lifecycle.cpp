@@ -16,15 +16,17 @@ std::string_view name(GuestState state) {
 }
 
 bool Guest::change_state(GuestState from, GuestState to) {
-    if (!state_.compare_exchange_strong(from, to, std::memory_order_seq_cst)) return false;
-    // Those that run look again, and so do those that sleep. Who is stopped looks when it is started.
+    if (!life_.change(from, to)) return false;
+    tell_vcpus();
+    if (!uc::lasts(to) && environment_.keeper != nullptr) environment_.keeper->state_changed(*this);
+    return true;
+}
+
+// Those that run look again, and so do those that sleep. Who is stopped looks when it is started.
+void Guest::tell_vcpus() {
     for (Vcpu& vcpu : all_vcpus_) {
         if (vcpu.state != sbi::hsm::Stopped) reach(vcpu, vcpu.mailbox.post(Request::Kick));
     }
-    if (to == GuestState::Running || to == GuestState::Paused) return true;
-    if (is_end(to)) untold_.store(to, std::memory_order_release);
-    if (environment_.keeper != nullptr) environment_.keeper->state_changed(*this);
-    return true;
 }
 
 // To `to`, from any state that `allowed` names.

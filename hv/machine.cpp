@@ -175,7 +175,7 @@ void Machine::settle(Guest& guest) {
         case GuestState::Shutdown:
         case GuestState::Stopped:
         case GuestState::Failed:
-            if (!guest.ended()) settle_life(guest);
+            if (guest.has_untold_end()) settle_life(guest);
             break;
         case GuestState::Created:
         case GuestState::Running:
@@ -213,19 +213,14 @@ void Machine::settle_life(Guest& guest) {
     // First, though somebody may have started it again since.
     if (const auto end = guest.take_end()) follow_end(guest, *end);
     // Once all is to end nothing begins any more: there may be no hart left to run it.
-    if (is_ending()) return;
-    if (guest.state() == GuestState::Reboot) {
+    if (guest.state() == GuestState::Reboot && !is_ending()) {
         tell_end(guest, "reboot");
         // Keys that came meanwhile may have put an end to it.
         guest.start_over();
     }
-    if (guest.state() == GuestState::Starting) {
+    if (guest.state() == GuestState::Starting && !is_ending()) {
         if (const auto started = guest.start(); !started) guest.fail_to_start(started.error().text.view());
     }
-    // One that has just been started may have ended already, on a hart that has not left it yet. In this order: a hart
-    // that came after it was looked for could end it before the end is looked for.
-    if (!guest.has_untold_end() || is_in_use(guest)) return;
-    if (const auto end = guest.take_end()) follow_end(guest, *end);
 }
 
 void Machine::follow_end(Guest& guest, GuestState how) {
@@ -250,10 +245,10 @@ void Machine::follow_end(Guest& guest, GuestState how) {
     take_terminal(guest);
 }
 
-// Nobody would see that the others go on.
+// Nobody would see that the others go on. Keys may have started it again.
 void Machine::take_terminal(const Guest& guest) {
     const Console::Guard guard(console_);
-    if (console_.attached() == &guest && anyone_live()) console_.attach(nullptr);
+    if (console_.attached() == &guest && !guest.live() && anyone_live()) console_.attach(nullptr);
 }
 
 // What it has printed, and how often it came out.

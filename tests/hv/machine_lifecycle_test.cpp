@@ -242,6 +242,22 @@ TEST_P(ReviveTest, StartBeginsAnew) {
     EXPECT_TRUE(printed("[uc] a: shutdown\r\n[uc] b: shutdown\r\n")) << host.output();
 }
 
+TEST_F(ManyTest, AStartThatIsTakenBackIsToldAtOnce) {
+    Guest& a = add("a");
+    add("b");
+    then_shut_down("a0");
+    then_meanwhile("b0", [&] {
+        EXPECT_EQ(a.state(), GuestState::Shutdown);
+        act(a, GuestAction::Start);
+        act(a, GuestAction::Stop);
+    });
+    then_as("b0", [&](GuestHart& hart) {
+        EXPECT_TRUE(printed("[uc] a: shutdown\r\n[uc] a: stopped\r\n")) << host.output();
+        return shut_down(hart);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+}
+
 INSTANTIATE_TEST_SUITE_P(Every, ReviveTest,
                          testing::Values(GuestState::Shutdown, GuestState::Stopped, GuestState::Failed));
 
