@@ -285,12 +285,28 @@ u64 Scheduler::first_alarm(unsigned hart) const {
     return first;
 }
 
+// Others look after who relies on that hart: nothing may be promised to it, and no alarm may be left to it.
 HartMask Scheduler::put_back(unsigned hart, u64 now) {
     const LockGuard guard(lock_);
-    if (harts_[hart].current == nullptr) return 0;
     charge(now);
-    give_up(hart, SchedEntity::State::Ready, now);
-    return offer_all();
+    if (harts_[hart].current != nullptr) give_up(hart, SchedEntity::State::Ready, now);
+    idle_ &= ~hart_bit(hart);
+    forget_promises(hart);
+    return hand_on_alarms(hart) | offer_all();
+}
+
+HartMask Scheduler::hand_on_alarms(unsigned hart) {
+    HartMask kick = 0;
+    for (SchedEntity* e = first_; e != nullptr; e = e->next_) {
+        if (e->state_ != SchedEntity::State::Blocked || e->alarm_ == kNever || e->hart_ != hart) continue;
+        const HartMask others = allowed(*e) & ~hart_bit(hart);
+        if (others == 0) continue;
+        const HartMask idle = others & idle_;
+        e->hart_ = static_cast<u8>(std::countr_zero(idle != 0 ? idle : others));
+        harts_[e->hart_].resched.store(1, std::memory_order_release);
+        kick |= hart_bit(e->hart_);
+    }
+    return kick;
 }
 
 bool Scheduler::block(SchedEntity& entity, u64 now, u64 alarm) {

@@ -48,7 +48,7 @@ class SchedEntity {
     State state_ = State::Absent;
     bool wake_pending_ = false;  ///< woken while it ran: its next block() fails
     bool fresh_ = false;         ///< has not run since it woke
-    u8 hart_ = 0;                ///< it runs there, or ran last
+    u8 hart_ = 0;                ///< it runs there, or ran last, or has its alarm there
     u8 promised_ = kNone;        ///< Ready, and this hart was kicked for it
     u64 virtual_time_ = 0;       ///< ticks
     u64 alarm_ = 0;              ///< Blocked: wakes by itself then
@@ -91,8 +91,9 @@ class Scheduler {
     [[nodiscard]] bool must_switch(unsigned hart, u64 now) const {
         return harts_[hart].resched.load(std::memory_order_acquire) != 0 || now >= harts_[hart].until;
     }
-    /// `hart` does something else for a while: what it runs may run elsewhere. Its state must be in memory, as for
-    /// pick(), which must follow. Nothing where it runs nothing.
+    /// `hart` does something else for a while: what it runs may run elsewhere, and others see to what it was kicked for
+    /// and to the alarms that it would wake for, where they may. The state of what it runs must be in memory, as for
+    /// pick(), which must follow.
     [[nodiscard]] HartMask put_back(unsigned hart, u64 now);
     /// The running `entity` blocks until wake(), or until `alarm`; pick() must follow. False when wake() came since it
     /// began to run: then it still runs, and has to look again for what it waits for.
@@ -131,6 +132,7 @@ class Scheduler {
     void start(unsigned hart, SchedEntity& entity, u64 now);
     [[nodiscard]] HartMask offer(SchedEntity& entity);
     [[nodiscard]] HartMask offer_all();
+    [[nodiscard]] HartMask hand_on_alarms(unsigned hart);
     [[nodiscard]] std::optional<unsigned> victim(const SchedEntity& entity) const;
     [[nodiscard]] u64 slice_for(const SchedEntity& entity) const;
     [[nodiscard]] bool shared(unsigned hart) const;

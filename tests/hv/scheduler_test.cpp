@@ -312,6 +312,49 @@ TEST_F(SchedulerTest, WhatIsPutBackGoesToAnIdleHart) {
     EXPECT_EQ(s.put_back(0, 30), HartMask{0}) << "it runs nothing";
 }
 
+TEST_F(SchedulerTest, AnIdleHartThatDoesSomethingElseIsPromisedNothing) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a);
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    ASSERT_TRUE(s.block(a, 10));
+    ASSERT_EQ(s.pick(1, 10).entity, nullptr);
+    ASSERT_EQ(s.pick(0, 10).entity, nullptr);
+    EXPECT_EQ(s.put_back(1, 20), HartMask{0});
+    EXPECT_EQ(s.wake(a, 30), HartMask{0b01}) << "although it ran on hart 1";
+    EXPECT_EQ(s.pick(0, 31).entity, &a);
+}
+
+TEST_F(SchedulerTest, WhatWasPromisedToAHartThatDoesSomethingElseIsOfferedAnew) {
+    Scheduler s(0b11, kSlice);
+    begin(s, a);
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    ASSERT_TRUE(s.block(a, 10));
+    ASSERT_EQ(s.pick(1, 10).entity, nullptr);
+    ASSERT_EQ(s.pick(0, 10).entity, nullptr);
+    ASSERT_EQ(s.wake(a, 20), HartMask{0b10});
+    EXPECT_EQ(s.put_back(1, 21), HartMask{0b01});
+    EXPECT_EQ(s.pick(0, 22).entity, &a);
+}
+
+TEST_F(SchedulerTest, AlarmsOfAHartThatDoesSomethingElseRingOnAnother) {
+    Scheduler s(0b111, kSlice);
+    begin(s, a);
+    add(s, b, 0b100);
+    static_cast<void>(s.wake(b, 0));
+    ASSERT_EQ(s.pick(1, 0).entity, &a);
+    ASSERT_EQ(s.pick(2, 0).entity, &b);
+    ASSERT_TRUE(s.block(a, 10, 100));
+    ASSERT_TRUE(s.block(b, 10, 50));
+    ASSERT_EQ(s.pick(1, 10).until, 100u);
+    ASSERT_EQ(s.pick(2, 10).until, 50u);
+    ASSERT_EQ(s.pick(0, 10).until, kNever);
+    EXPECT_EQ(s.put_back(1, 20), HartMask{0b001});
+    EXPECT_TRUE(s.must_switch(0, 20));
+    EXPECT_EQ(s.pick(0, 21).until, 100u);
+    EXPECT_EQ(s.pick(0, 100).entity, &a);
+    EXPECT_EQ(s.put_back(2, 30), HartMask{0}) << "b may run nowhere else";
+}
+
 TEST_F(SchedulerTest, WhatIsLeftOverGoesToAnIdleHart) {
     Scheduler s(0b111, kSlice);
     add(s, a, 0b011);
