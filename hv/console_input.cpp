@@ -56,7 +56,12 @@ void Console::take_key(u8 byte) {
 
 void Console::deliver() {
     while (const auto byte = typed_.front()) {
-        if (!client_->type(*byte)) return;
+        if (!client_->type(*byte)) {
+            // A guest that makes room may do so at once, and then sleep: either it sees that keys wait, or they find
+            // the room.
+            backlog_.store(true, std::memory_order_relaxed);
+            if (!client_->type(*byte)) return;
+        }
         static_cast<void>(typed_.pop());
     }
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/hv/fake_screen.hpp"
@@ -51,6 +52,29 @@ TEST(Console, GuestOutputWaitsAndTheLogDoesNotLoseAnything) {
     console.write("0123456789\n");
     console.drain();
     EXPECT_EQ(terminal.out, "abcd\r\n0123456789\r\n");
+}
+
+// A guest on another hart reads what it has been given, and sleeps unless it sees that more waits.
+TEST(Console, RoomThatIsMadeAtTheLastMomentIsUsed) {
+    struct Client final : ConsoleClient {
+        const Console* console = nullptr;
+        std::string got;
+        bool full = true;
+        bool type(u8 byte) override {
+            if (std::exchange(full, false)) return false;
+            EXPECT_EQ(console->has_backlog(), got.empty());
+            got += static_cast<char>(byte);
+            return true;
+        }
+        void resume_output() override {}
+    } client;
+    test::FakeTerminal terminal;
+    Console console(terminal);
+    client.console = &console;
+    console.attach(&client);
+    terminal.type("a");
+    console.service();
+    EXPECT_EQ(client.got, "a");
 }
 
 TEST(Console, OffersAKeyAgainInOrder) {
