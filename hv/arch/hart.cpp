@@ -317,10 +317,18 @@ void Hart::write_user_csr(CsrNo number, u64 value) {
 }
 
 u64 GoldfishClock::now_ns() {
-    // Reading the low half holds the high half (QEMU, goldfish_rtc).
-    const u32 low = *reinterpret_cast<volatile u32*>(base_.raw);
-    const u32 high = *reinterpret_cast<volatile u32*>(base_.raw + 4);
-    return static_cast<u64>(high) << 32 | low;
+    // Reading the low half holds the high half (QEMU, goldfish_rtc). All harts share what is held: another may have
+    // read after the low half had passed its end. Then the time before has another high half.
+    const auto read = [this] {
+        const u32 low = *reinterpret_cast<volatile u32*>(base_.raw);
+        const u32 high = *reinterpret_cast<volatile u32*>(base_.raw + 4);
+        return static_cast<u64>(high) << 32 | low;
+    };
+    for (u64 before = read();;) {
+        const u64 after = read();
+        if (before >> 32 == after >> 32) return after;
+        before = after;
+    }
 }
 
 }  // namespace uc::arch
