@@ -58,7 +58,7 @@ void Console::deliver() {
     while (const auto byte = typed_.front()) {
         if (!client_->type(*byte)) {
             // A guest that makes room may do so at once, and then sleep: either it sees that keys wait, or they find
-            // the room.
+            // the room. (Both take the guest's Devices lock in between, which orders this.)
             backlog_.store(true, std::memory_order_relaxed);
             if (!client_->type(*byte)) return;
         }

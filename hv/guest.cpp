@@ -94,7 +94,7 @@ LoadStatus Guest::start() {
     const auto placement = plan_guest(config_);
     if (!placement) return std::unexpected(placement.error());
     starts_.fetch_add(1, std::memory_order_relaxed);
-    ended_ = false;
+    was_told_ = false;
     load_images(config_, *placement, {ram_.pointer(ram_.base(), ram_.size()), ram_.size()});
     if (auto written = write_device_tree(*placement); !written) return written;
 

@@ -110,18 +110,17 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] bool lasts() const { return uc::lasts(state()); }
     /// After a failure: starts it again if its configuration has it so, and not too often already.
     [[nodiscard]] bool restart_after_failure();
-    /// Whether the end of its last life was told.
-    [[nodiscard]] bool ended() const { return ended_; }
-    /// Whether there is an end that nobody has followed up yet, even if somebody has started the guest again since.
-    [[nodiscard]] bool has_untold_end() const { return life_.look().untold.has_value(); }
-    /// Such an end; it counts as followed up then. When no hart uses the guest: why it failed is written until then.
+    /// Whether all that its last life printed and counted was told. For who follows guests up, as the next.
+    [[nodiscard]] bool was_told() const { return was_told_; }
+    void set_told() { was_told_ = true; }
+    /// An end that nobody has followed up yet, even if somebody has started the guest again since; it counts as
+    /// followed up then. When no hart uses the guest: why it failed is written until then.
     [[nodiscard]] std::optional<GuestState> take_end() { return life_.take_end(); }
     /// Whether there is nothing left to follow up or to wait for, unless somebody starts it.
     [[nodiscard]] bool is_over() const {
         const auto [state, untold] = life_.look();
         return !is_live(state) && state != GuestState::Destroying && !untold;
     }
-    void set_ended() { ended_ = true; }
     /// Whether it was ever started: before, there is no shadow().
     [[nodiscard]] bool has_run() const { return shadow_.has_value(); }
     /// Whether its address spaces are told apart by ASIDs of the host.
@@ -222,8 +221,8 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     std::atomic<bool> clock_armed_{false};  ///< its alarm is set
     bool reset_refused_ = false;            ///< by a pause; under the Devices lock
     Bus bus_;
-    std::atomic<bool> ended_ = false;
-    u32 restarts_ = 0;  ///< after failures
+    bool was_told_ = false;  ///< under the Lifecycle lock
+    u32 restarts_ = 0;       ///< after failures
     std::atomic<u64> starts_ = 0;
 
     friend class GuestSbi;

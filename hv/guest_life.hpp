@@ -10,7 +10,7 @@
 
 namespace uc {
 
-/// Why a guest does not run.
+/// What a guest is doing.
 enum class GuestState : u8 {
     Created,   ///< not started yet
     Starting,  ///< to be started
@@ -51,14 +51,16 @@ class GuestLife {
     [[nodiscard]] Snapshot look() const { return unpack(word_.load(std::memory_order_seq_cst)); }
     [[nodiscard]] GuestState state() const { return look().state; }
 
-    /// False, and no change, where the state is not `from`. If `to` is an end, it has to be told.
+    /// False, and no change, where the state is not `from`. If `to` is an end it has to be told; of several ends that
+    /// nobody has told, the first, which is that of the last life.
     [[nodiscard]] bool change(GuestState from, GuestState to) {
         u32 word = word_.load(std::memory_order_seq_cst);
-        while (unpack(word).state == from) {
-            const u32 next = is_end(to) ? pack(to, to) : (word & ~kStateMask) | pack(to);
+        for (;;) {
+            const Snapshot now = unpack(word);
+            if (now.state != from) return false;
+            const u32 next = pack(to, now.untold.value_or(is_end(to) ? to : kNone));
             if (word_.compare_exchange_weak(word, next, std::memory_order_seq_cst)) return true;
         }
-        return false;
     }
     /// From Starting to Running; false, and no change, where it is not Starting or an end has to be told before.
     [[nodiscard]] bool begin() {
@@ -73,8 +75,9 @@ class GuestLife {
   private:
     static constexpr unsigned kUntoldShift = 8;
     static constexpr u32 kStateMask = (u32{1} << kUntoldShift) - 1;
+    static constexpr GuestState kNone = GuestState::Created;  ///< in place of an end
 
-    static constexpr u32 pack(GuestState state, GuestState untold = GuestState::Created) {
+    static constexpr u32 pack(GuestState state, GuestState untold = kNone) {
         return static_cast<u32>(state) | static_cast<u32>(untold) << kUntoldShift;
     }
     static constexpr Snapshot unpack(u32 word) {

@@ -143,6 +143,7 @@ void Machine::settle_guests(unsigned hart) {
         // The note comes before the look at the lock, as the lock's release before the look at the note below.
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!lifecycle_lock_.try_lock()) return;
+        runners_[hart]->stand_aside();
         while (const u32 due = unsettled_.fetch_and(~wards, std::memory_order_seq_cst) & wards) {
             for (Guest* guest : guests_) {
                 if ((due >> guest->number() & 1) != 0) settle(*guest);
@@ -171,12 +172,10 @@ void Machine::settle(Guest& guest) {
         case GuestState::Destroying: return destroy(guest);
         case GuestState::Creating: return create(guest);
         case GuestState::Starting:
-        case GuestState::Reboot: return settle_life(guest);
+        case GuestState::Reboot:
         case GuestState::Shutdown:
         case GuestState::Stopped:
-        case GuestState::Failed:
-            if (guest.has_untold_end()) settle_life(guest);
-            break;
+        case GuestState::Failed: return settle_life(guest);
         case GuestState::Created:
         case GuestState::Running:
         case GuestState::Paused:
@@ -191,11 +190,10 @@ void Machine::destroy(Guest& guest) {
     if (!leave_scheduler(guest) || is_in_use(guest)) return;
     if (const auto end = guest.take_end()) {
         follow_end(guest, *end);
-    } else if (!guest.ended()) {
+    } else if (!guest.was_told()) {
         tell_last(guest);
     }
     guest.finish_destroying();
-    guest.set_ended();
     take_terminal(guest);
     log_always("{}: destroyed", guest.name());
 }
@@ -240,8 +238,6 @@ void Machine::follow_end(Guest& guest, GuestState how) {
         case GuestState::Stopped: tell_end(guest, "stopped"); break;
         default: tell_end(guest, "shutdown"); break;
     }
-    if (guest.live()) return;  // keys that came meanwhile started it again
-    guest.set_ended();
     take_terminal(guest);
 }
 
@@ -259,6 +255,7 @@ void Machine::tell_last(Guest& guest) {
         console_.end_line(guest);
     }
     if (options_.stats) print_stats(guest);
+    guest.set_told();
 }
 
 void Machine::tell_end(Guest& guest, std::string_view how, std::string_view why) {

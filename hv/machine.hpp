@@ -75,7 +75,7 @@ class Machine final : public GuestKeeper {
         return !lifecycle_lock_.is_taken();
     }
     /// Follows up what happened to guests that `hart`, which calls, has to look after, or leaves it to a hart that is
-    /// at it already. Outside of any guest's tables.
+    /// at it already. The hart is in no guest; it stands aside if there is something for it to do.
     void settle_guests(unsigned hart);
     /// Ends all guests and the machine.
     void quit();

@@ -159,11 +159,12 @@ void Runner::run_slice(Vcpu& vcpu, u64 now, u64 until) {
         timer_rang_ = false;
     }
     current_.store(nullptr, std::memory_order_relaxed);
-    looked_ = false;
+    note_rounds();
 }
 
 void Runner::serve_interrupts() {
     const u64 served = platform_.take_interrupts();
+    if ((served & ~irq_bit(Irq::STI)) != 0) note_rounds();
     if ((served & irq_bit(Irq::STI)) != 0) {
         timer_rang_ = true;
         const u64 now = machine_.now();
@@ -175,10 +176,13 @@ void Runner::serve_interrupts() {
         arm_timer(now);
         // STIP is up to date now.
         if (Vcpu* const vcpu = current_.load(std::memory_order_relaxed)) machine_.watchman().look(*vcpu, since_, now);
-        looked_ = machine_.watchman().make_rounds(now) || looked_;
+        machine_.watchman().make_rounds(now, number_);
     }
     if (keeps_house()) watch();
 }
+
+// What the hart has done may have gone wrong: somebody has to look once more from now on.
+void Runner::note_rounds() { rounds_ = machine_.watchman().rounds(); }
 
 // Shows what the monitor watches again, and sees to the next time.
 void Runner::watch() {
@@ -206,7 +210,7 @@ void Runner::arm_timer(u64 now) {
 void Runner::idle(u64 now, u64 until) {
     until_ = until;
     arm_timer(now);
-    platform_.set_timer(machine_.watchman().next_rounds(now, looked_));
+    platform_.set_timer(machine_.watchman().next_rounds(now, number_, rounds_));
     platform_.wait();
     serve_interrupts();
 }
@@ -217,19 +221,20 @@ void Runner::leave_guest() {
     if (guest != nullptr && !guest->lasts()) machine_.guest_left(*guest, number_);
 }
 
-// It may take long: who ran here may go on elsewhere.
-void Runner::settle() {
+void Runner::stand_aside() {
     machine_.kick(machine_.scheduler().put_back(number_, machine_.now()));
     platform_.park();  // the tables in use may be those of a guest that starts anew
     last_ = nullptr;
-    machine_.settle_guests(number_);
 }
 
 void Runner::run() {
     for (;;) {
         leave_guest();
         machine_.console().catch_up();  // keys may be commands, which leave something to settle
-        if (machine_.is_unsettled(number_)) settle();
+        if (machine_.is_unsettled(number_)) {
+            machine_.settle_guests(number_);
+            note_rounds();
+        }
         if (machine_.is_over()) return;
         const u64 now = machine_.now();
         const Pick pick = machine_.scheduler().pick(number_, now);

@@ -19,6 +19,8 @@ class alignas(64) Runner {
 
     /// Runs guests until the machine is over. On the hart itself.
     void run();
+    /// Gives up what it runs, because something else will take long. On the hart itself, which is in no guest.
+    void stand_aside();
 
     // Any hart.
     [[nodiscard]] Platform& platform() const { return platform_; }
@@ -39,10 +41,10 @@ class alignas(64) Runner {
     [[nodiscard]] bool take_up(Vcpu& vcpu);
     void let_go(Vcpu& vcpu);
     void leave_guest();
-    void settle();
     [[nodiscard]] bool sleep_vcpu(Vcpu& vcpu);
     void idle(u64 now, u64 until);
     void serve_interrupts();
+    void note_rounds();
     void arm_timer(u64 now);
     void watch();
     [[nodiscard]] bool keeps_house() const;
@@ -58,7 +60,7 @@ class alignas(64) Runner {
     u64 since_ = 0;            ///< the beginning of the slice
     u64 until_ = ~0ull;        ///< the end of the slice, or of the hart's sleep
     bool timer_rang_ = false;  ///< since the scheduler was asked last
-    bool looked_ = false;      ///< whether it has made rounds since it ran a vCPU
+    u64 rounds_ = 0;           ///< Watchman::rounds() when it last did something
 };
 
 }  // namespace uc

@@ -285,7 +285,8 @@ u64 Scheduler::first_alarm(unsigned hart) const {
     return first;
 }
 
-// Others look after who relies on that hart: nothing may be promised to it, and no alarm may be left to it.
+// Others look after who relies on that hart: nothing may be promised to it, and no alarm be left to it that may ring
+// elsewhere.
 HartMask Scheduler::put_back(unsigned hart, u64 now) {
     const LockGuard guard(lock_);
     charge(now);
@@ -301,8 +302,8 @@ HartMask Scheduler::hand_on_alarms(unsigned hart) {
         if (e->state_ != SchedEntity::State::Blocked || e->alarm_ == kNever || e->hart_ != hart) continue;
         const HartMask others = allowed(*e) & ~hart_bit(hart);
         if (others == 0) continue;
-        const HartMask idle = others & idle_;
-        e->hart_ = static_cast<u8>(std::countr_zero(idle != 0 ? idle : others));
+        const HartMask idle = others & idle_, chosen = idle != 0 ? idle : others;
+        e->hart_ = static_cast<u8>(std::bit_width(chosen) - 1);  // the first has the terminal to look after
         harts_[e->hart_].resched.store(1, std::memory_order_release);
         kick |= hart_bit(e->hart_);
     }

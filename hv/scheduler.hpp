@@ -142,7 +142,7 @@ class Scheduler {
     SpinLock lock_{LockRank::Scheduler};
     HartMask all_;
     HartMask reserved_ = 0;
-    HartMask idle_ = 0;  ///< found nothing when they last asked, and have not been kicked since
+    HartMask idle_ = 0;  ///< found nothing when they last asked, and have been promised nothing since
     u64 slice_;
     SchedEntity* first_ = nullptr;
     std::array<Hart, kMaxHostHarts> harts_{};

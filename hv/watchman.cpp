@@ -49,24 +49,24 @@ void Watchman::look(Vcpu& vcpu, u64 since, u64 now) {
     if (const auto deafness = vcpu.watchdog.look(since, now, glance_at(vcpu), times_)) tell(vcpu, *deafness);
 }
 
-u64 Watchman::next_rounds(u64 now, bool looked) const {
-    if (times_.period == 0 || (looked && suspects_.get() == 0)) return ~0ull;
+u64 Watchman::next_rounds(u64 now, unsigned hart, u64 seen) const {
+    const bool looks = rounds_.get() == seen || suspecter_.get() == u64{1} + hart;
+    if (times_.period == 0 || !looks) return ~0ull;
     const u64 due = next_rounds_.get();
     return due > now ? due : now + times_.period;
 }
 
-bool Watchman::make_rounds(u64 now) {
+void Watchman::make_rounds(u64 now, unsigned hart) {
     const auto due = [&] { return now >= next_rounds_.get(); };
-    if (times_.period == 0 || !due() || !machine_.report_lock().try_lock()) return false;
-    const bool still_due = due();  // another hart may have just been through
-    if (still_due) {
+    if (times_.period == 0 || !due() || !machine_.report_lock().try_lock()) return;
+    if (due()) {  // still: another hart may have just been through
         next_rounds_.put(now + times_.period);
+        rounds_.add(1);
         bool suspects = false;
         for (Guest* guest : machine_.guests()) suspects = look_after(*guest, now) || suspects;
-        suspects_.put(suspects ? 1 : 0);
+        suspecter_.put(suspects ? u64{1} + hart : 0);
     }
     machine_.report_lock().unlock();
-    return still_due;
 }
 
 // Whether something looks wrong. Only while it is running can it be neglected: who pauses or ends it wakes whom nobody

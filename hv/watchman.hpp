@@ -4,7 +4,8 @@
 //
 // Each hart looks at the vCPU that it runs whenever its timer rings, which a vCPU that runs makes it do once a period
 // at least. At vCPUs that the hypervisor may have failed looks whichever hart is interrupted by its timer first once a
-// period has passed. A hart that falls asleep looks once more; then it sleeps on, unless something looked wrong.
+// period has passed. Once a hart has fallen asleep somebody looks once more; who finds something wrong then looks
+// again.
 
 #include "hv/watchdog.hpp"
 
@@ -26,12 +27,14 @@ class Watchman {
     [[nodiscard]] u64 next_look(u64 now) const { return times_.period == 0 ? ~0ull : now + times_.period; }
     /// Looks at the vCPU that is on the calling hart since `since`. It is Outside, and the caller holds no lock.
     void look(Vcpu& vcpu, u64 since, u64 now);
-    /// When a hart that sleeps from `now` on has to be interrupted at the latest to make rounds; ~0: it has not.
-    /// `looked`: it has made rounds since it last ran a vCPU.
-    [[nodiscard]] u64 next_rounds(u64 now, bool looked) const;
-    /// Looks at all vCPUs if that is due, and no other hart is at it: whether it has. The caller holds no lock. Beside
-    /// it, others may look at those that they run.
-    [[nodiscard]] bool make_rounds(u64 now);
+    /// How many rounds have begun.
+    [[nodiscard]] u64 rounds() const { return rounds_.get(); }
+    /// When `hart`, which sleeps from `now` on, has to be interrupted at the latest to make rounds; ~0: it has not.
+    /// `seen`: what rounds() was when it last did anything.
+    [[nodiscard]] u64 next_rounds(u64 now, unsigned hart, u64 seen) const;
+    /// `hart`, which calls, looks at all vCPUs if that is due, and no other hart is at it. The caller holds no lock.
+    /// Beside it, others may look at those that they run.
+    void make_rounds(u64 now, unsigned hart);
 
   private:
     [[nodiscard]] bool look_after(Guest& guest, u64 now);
@@ -43,7 +46,8 @@ class Watchman {
     WatchTimes times_;
     u64 timebase_hz_ = 1;
     SharedWord next_rounds_;  ///< written under the report lock, as is the next
-    SharedWord suspects_;     ///< whether the last rounds found something of which the next may tell
+    SharedWord rounds_;
+    SharedWord suspecter_;  ///< 1 + whose rounds were the last if they found something to look at again, or 0
 };
 
 }  // namespace uc

@@ -317,8 +317,8 @@ void Hart::write_user_csr(CsrNo number, u64 value) {
 }
 
 u64 GoldfishClock::now_ns() {
-    // Reading the low half holds the high half (QEMU, goldfish_rtc). All harts share what is held: another may have
-    // read after the low half had passed its end. Then the time before has another high half.
+    // Reading the low half holds the high half (QEMU, goldfish_rtc). All harts share what is held: where another
+    // has read the low half since, after it had passed its end, two readings in a row differ in the high half.
     const auto read = [this] {
         const u32 low = *reinterpret_cast<volatile u32*>(base_.raw);
         const u32 high = *reinterpret_cast<volatile u32*>(base_.raw + 4);

@@ -307,12 +307,12 @@ TEST(GuestActions, EachStateAllowsSome) {
     }
 }
 
-TEST_F(GuestTest, AnEndIsToldOnceForEachLife) {
+TEST_F(GuestTest, EachLifeIsToldAnew) {
     Guest& guest = machine.start();
-    EXPECT_FALSE(guest.ended());
-    guest.set_ended();
+    EXPECT_FALSE(guest.was_told());
+    guest.set_told();
     ASSERT_TRUE(TestMachine::start(guest));
-    EXPECT_FALSE(guest.ended());
+    EXPECT_FALSE(guest.was_told());
 }
 
 TEST_F(GuestTest, VectorRegistersAreApartAndHoldNothingOfBefore) {

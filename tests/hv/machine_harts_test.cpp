@@ -210,7 +210,7 @@ TEST_F(HartsTest, GuestsComeAndGoWhileOthersRun) {
 
 // A vCPU may be about to sleep because its guest was paused when that is resumed.
 TEST_F(HartsTest, WhoIsPausedGoesOnWhenItIsResumed) {
-    constexpr int kPauses = 10'000;
+    constexpr int kPauses = 5000;
     Guest& guest = add("guest", 2);
     begin();
     EXPECT_TRUE(becomes(guest, GuestState::Running));

@@ -214,19 +214,59 @@ TEST_F(WatchmanTest, ARequestThatNobodyWasKickedForIsToldThoughAllSleep) {
         << host.output();
 }
 
-TEST_F(WatchmanTest, WhoFallsAsleepLooksOnceMore) {
-    add();
+TEST_F(WatchmanTest, AHartThatWasWokenIsLookedAfterOnceMore) {
+    Guest& guest = add();
     then_wait("guest00", Irq::SSI);
-    platform.events = {[&] {
-                           EXPECT_EQ(platform.deadline, platform.now + period);
-                           platform.now = platform.deadline;
-                       },
-                       [&] {
-                           EXPECT_EQ(platform.deadline, ~0ull);
-                           machine.quit();
+    const auto look = [&] {
+        EXPECT_EQ(platform.deadline, platform.now + period);
+        platform.now = platform.deadline;
+    };
+    platform.events = {look, [&] {
+                           EXPECT_EQ(platform.deadline, ~0ull) << "all was well";
+                           platform.pending = irq_bit(Irq::SSI);
+                           static_cast<void>(guest.vcpus()[0].mailbox.post(Request::Kick));
                        }};
+    for (unsigned i = 0; i <= kLooks; ++i) platform.events.push_back(look);
+    platform.events.push_back([&] { machine.quit(); });
     EXPECT_EQ(run(), MachineEnd::Success);
-    EXPECT_EQ(times("warning"), 0u);
+    EXPECT_EQ(times("does not look at what others ask of it"), 1u) << host.output();
+}
+
+TEST_F(WatchmanTest, OneLookIsEnoughForAllThatSleep) {
+    add();
+    EXPECT_TRUE(machine.start());
+    Watchman& watchman = machine.watchman();
+    const u64 seen = watchman.rounds();
+    EXPECT_EQ(watchman.next_rounds(1000, 0, seen), 1000 + period);
+    EXPECT_EQ(watchman.next_rounds(1000, 1, seen), 1000 + period);
+    watchman.make_rounds(1000 + period, 1);
+    EXPECT_EQ(watchman.next_rounds(1000 + period, 0, seen), ~0ull);
+    EXPECT_EQ(watchman.next_rounds(1000 + period, 1, seen), ~0ull);
+    // Another that falls asleep waits until the next are due; before, there are none.
+    EXPECT_EQ(watchman.next_rounds(1001 + period, 0, watchman.rounds()), 1000 + 2 * period);
+    watchman.make_rounds(1001 + period, 0);
+    EXPECT_EQ(watchman.rounds(), seen + 1);
+}
+
+TEST_F(WatchmanTest, WhoFoundSomethingLastLooksAgain) {
+    Guest& guest = add();
+    EXPECT_TRUE(machine.start());
+    machine.settle_guests(0);
+    static_cast<void>(guest.vcpus()[0].mailbox.take());
+    static_cast<void>(machine.scheduler().pick(0, platform.now));
+    static_cast<void>(guest.vcpus()[0].mailbox.post(Request::Kick));
+    Watchman& watchman = machine.watchman();
+    u64 now = platform.now;
+    const auto goes_on = [&](unsigned hart) { return watchman.next_rounds(now, hart, 0) != ~0ull; };
+    watchman.make_rounds(now += period, 1);
+    EXPECT_TRUE(goes_on(1));
+    EXPECT_FALSE(goes_on(0));
+    watchman.make_rounds(now += period, 0);
+    EXPECT_TRUE(goes_on(0));
+    EXPECT_FALSE(goes_on(1));
+    static_cast<void>(guest.vcpus()[0].mailbox.take());
+    watchman.make_rounds(now += period, 1);
+    EXPECT_FALSE(goes_on(0) || goes_on(1));
 }
 
 TEST_F(WatchmanTest, AGuestWhoseHartNeverRunsIsTold) {
