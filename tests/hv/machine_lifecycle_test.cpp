@@ -134,61 +134,6 @@ TEST_F(ManyTest, StoppingTheOnlyGuestEndsTheMachine) {
     EXPECT_EQ(guest.state(), GuestState::Stopped);
 }
 
-// Another hart follows up the end first, while this one is not out of the guest yet.
-TEST_F(ManyTest, TheMachineIsNotOverBeforeTheLastEndIsTold) {
-    test::FakePlatform away;
-    Machine two(platform, host.console, options, 2);
-    Runner here(two, platform, 0, 10), there(two, away, 1, 11);
-    two.add(here);
-    two.add(there);
-    host.environment.keeper = &two;
-    Guest& guest = host.create(host.config("guest0"));
-    ASSERT_TRUE(two.add(guest));
-    ASSERT_TRUE(two.start());
-    then([&](GuestHart&) {
-        EXPECT_TRUE(two.act(guest, GuestAction::Stop));
-        two.settle_guests(1);
-        EXPECT_FALSE(two.is_over());
-        EXPECT_EQ(host.output(), "");
-        return interrupt(Irq::SSI);
-    });
-    here.run();
-    EXPECT_TRUE(two.is_over());
-    EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
-}
-
-// Beginnings and ends take time, which is not to be that of guests that have nothing to do with them.
-TEST_F(ManyTest, AHartFollowsUpOnlyGuestsThatMayRunThere) {
-    test::FakePlatform away;
-    Machine two(platform, host.console, options, 2);
-    Runner here(two, platform, 0, 10), there(two, away, 1, 11);
-    two.add(here);
-    two.add(there);
-    host.environment.keeper = &two;
-    GuestConfig& config = host.config("pinned");
-    ASSERT_TRUE(config.harts.push(10));
-    Guest& pinned = host.create(config, 0);
-    Guest& floating = host.create(host.config("floating"), 1);
-    ASSERT_TRUE(two.add(pinned));
-    ASSERT_TRUE(two.add(floating));
-    ASSERT_TRUE(two.start());
-    away.interrupts = 0;
-    then([&](GuestHart&) {
-        EXPECT_TRUE(two.act(floating, GuestAction::Reset));
-        return interrupt(Irq::SSI);
-    });
-    then([&](GuestHart& hart) {
-        EXPECT_EQ(floating.state(), GuestState::Reboot);
-        EXPECT_GT(away.interrupts, 0u);
-        two.settle_guests(1);
-        EXPECT_EQ(floating.state(), GuestState::Running);
-        two.quit();
-        return shut_down(hart);
-    });
-    here.run();
-    EXPECT_EQ(host.output(), "[uc] floating: reboot\r\n[uc] pinned: shutdown\r\n");
-}
-
 TEST_F(ManyTest, AGuestMayBeStoppedWhileAnotherRuns) {
     add("a");
     Guest& b = add("b");

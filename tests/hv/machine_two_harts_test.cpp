@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Two harts, one of which plays its part while the other is in a guest.
 
+#include <utility>
+
 #include "hv/machine.hpp"
 #include "tests/hv/test_machine.hpp"
 
@@ -50,6 +52,74 @@ TEST_F(TwoHartsTest, TheMachineIsNotOverBeforeAllHaveLeftTheGuestThatEnded) {
     EXPECT_TRUE(second.events.empty()) << "it did not wait for the first hart";
     EXPECT_EQ(host.output(), "[uc] guest0: failed: the guest reported a system failure\r\n");
     EXPECT_EQ(machine.claim_end(), MachineEnd::Failure);
+}
+
+// The other hart follows up the end, while this one is not out of the guest yet.
+TEST_F(TwoHartsTest, TheMachineIsNotOverBeforeTheLastEndIsTold) {
+    Guest& guest = add(1);
+    first.script.emplace_back([&](GuestHart&) {
+        EXPECT_TRUE(machine.act(guest, GuestAction::Stop));
+        machine.settle_guests(1);
+        EXPECT_FALSE(machine.is_over());
+        EXPECT_EQ(host.output(), "");
+        return interrupt(Irq::SSI);
+    });
+    EXPECT_TRUE(machine.start());
+    first_runner.run();
+    EXPECT_TRUE(machine.is_over());
+    EXPECT_EQ(host.output(), "[uc] guest0: stopped\r\n");
+}
+
+// Beginnings and ends take time, which is not to be that of guests that have nothing to do with them.
+TEST_F(TwoHartsTest, AHartFollowsUpOnlyGuestsThatMayRunThere) {
+    GuestConfig& config = host.config("pinned");
+    ASSERT_TRUE(config.harts.push(0));
+    Guest& pinned = host.create(config, 0);
+    Guest& floating = host.create(host.config("floating"), 1);
+    ASSERT_TRUE(machine.add(pinned) && machine.add(floating));
+    ASSERT_TRUE(machine.start());
+    machine.settle_guests(1);
+    EXPECT_EQ(pinned.state(), GuestState::Starting);
+    EXPECT_EQ(floating.state(), GuestState::Running);
+    second.interrupts = 0;
+    first.script.emplace_back([&](GuestHart&) {
+        EXPECT_TRUE(machine.act(floating, GuestAction::Reset));
+        return interrupt(Irq::SSI);
+    });
+    first.script.emplace_back([&](GuestHart& hart) {
+        EXPECT_EQ(floating.state(), GuestState::Reboot);
+        EXPECT_GT(second.interrupts, 0u);
+        machine.settle_guests(1);
+        EXPECT_EQ(floating.state(), GuestState::Running);
+        machine.quit();
+        return test::shut_down(hart);
+    });
+    first_runner.run();
+    EXPECT_EQ(host.output(), "[uc] floating: reboot\r\n[uc] pinned: shutdown\r\n");
+}
+
+TEST_F(TwoHartsTest, WhoFindsTheOtherAtItKeepsWhatItRuns) {
+    Guest& running = add(1);
+    Guest& resetting = host.create(host.config("guest1"), 1);
+    ASSERT_TRUE(machine.add(resetting));
+    ASSERT_TRUE(machine.start());
+    bool looked = false;
+    first.script.emplace_back([&](GuestHart& hart) {
+        EXPECT_EQ(first_runner.current(), running.vcpus().data());
+        EXPECT_TRUE(machine.act(resetting, GuestAction::Reset));
+        host.terminal.while_it_prints = [&] {
+            if (std::exchange(looked, true)) return;
+            EXPECT_TRUE(machine.act(resetting, GuestAction::Stop));
+            machine.settle_guests(0);
+            EXPECT_EQ(machine.scheduler().neglect(running.vcpus()[0].entity, first.now), Neglect::None);
+        };
+        machine.settle_guests(1);
+        machine.quit();
+        return test::shut_down(hart);
+    });
+    first_runner.run();
+    EXPECT_TRUE(looked);
+    EXPECT_EQ(host.output(), "[uc] guest1: reboot\r\n[uc] guest1: stopped\r\n[uc] guest0: shutdown\r\n");
 }
 
 }  // namespace

@@ -25,6 +25,14 @@ struct SchedulerTest : testing::Test {
         (add(s, entities), ...);
         ((void)s.wake(entities, now), ...);
     }
+    // `e` ran on hart 1 and sleeps now, as do harts 0 and 1.
+    void let_sleep_on_second(Scheduler& s, SchedEntity& e) {
+        begin(s, e);
+        ASSERT_EQ(s.pick(1, 0).entity, &e);
+        ASSERT_TRUE(s.block(e, 10));
+        ASSERT_EQ(s.pick(1, 10).entity, nullptr);
+        ASSERT_EQ(s.pick(0, 10).entity, nullptr);
+    }
 };
 
 TEST_F(SchedulerTest, AHartWithoutWorkWaitsForever) {
@@ -314,11 +322,7 @@ TEST_F(SchedulerTest, WhatIsPutBackGoesToAnIdleHart) {
 
 TEST_F(SchedulerTest, AnIdleHartThatDoesSomethingElseIsPromisedNothing) {
     Scheduler s(0b11, kSlice);
-    begin(s, a);
-    ASSERT_EQ(s.pick(1, 0).entity, &a);
-    ASSERT_TRUE(s.block(a, 10));
-    ASSERT_EQ(s.pick(1, 10).entity, nullptr);
-    ASSERT_EQ(s.pick(0, 10).entity, nullptr);
+    let_sleep_on_second(s, a);
     EXPECT_EQ(s.put_back(1, 20), HartMask{0});
     EXPECT_EQ(s.wake(a, 30), HartMask{0b01}) << "although it ran on hart 1";
     EXPECT_EQ(s.pick(0, 31).entity, &a);
@@ -326,11 +330,7 @@ TEST_F(SchedulerTest, AnIdleHartThatDoesSomethingElseIsPromisedNothing) {
 
 TEST_F(SchedulerTest, WhatWasPromisedToAHartThatDoesSomethingElseIsOfferedAnew) {
     Scheduler s(0b11, kSlice);
-    begin(s, a);
-    ASSERT_EQ(s.pick(1, 0).entity, &a);
-    ASSERT_TRUE(s.block(a, 10));
-    ASSERT_EQ(s.pick(1, 10).entity, nullptr);
-    ASSERT_EQ(s.pick(0, 10).entity, nullptr);
+    let_sleep_on_second(s, a);
     ASSERT_EQ(s.wake(a, 20), HartMask{0b10});
     EXPECT_EQ(s.put_back(1, 21), HartMask{0b01});
     EXPECT_EQ(s.pick(0, 22).entity, &a);
