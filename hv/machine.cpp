@@ -144,10 +144,9 @@ void Machine::settle_guests(unsigned hart) {
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!lifecycle_lock_.try_lock()) return;
         runners_[hart]->stand_aside();
-        while (const u32 due = unsettled_.fetch_and(~wards, std::memory_order_seq_cst) & wards) {
-            for (Guest* guest : guests_) {
-                if ((due >> guest->number() & 1) != 0) settle(*guest);
-            }
+        const u32 due = unsettled_.fetch_and(~wards, std::memory_order_seq_cst) & wards;
+        for (Guest* guest : guests_) {
+            if ((due >> guest->number() & 1) != 0) settle(*guest);
         }
         // A guest that has ended may still be in use: its end is told first.
         const bool over = quit_.load(std::memory_order_relaxed) || std::ranges::all_of(guests_, &Guest::is_over);

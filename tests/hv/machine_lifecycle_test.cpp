@@ -315,6 +315,24 @@ TEST_F(ManyTest, QuitEndsTheHartsSleep) {
     EXPECT_EQ(run(), MachineEnd::Success);
 }
 
+// A manager may start and stop a guest as fast as it likes.
+TEST_F(ManyTest, QuitIsNotKeptWaitingByWhoActsOnAGuestAgainAndAgain) {
+    Guest& guest = add();
+    std::vector<bool> over;
+    host.terminal.while_it_prints = [&] {
+        if (over.size() == 3 || !host.terminal.buffer.ends_with("stopped")) return;
+        over.push_back(machine.is_over());
+        act(guest, GuestAction::Start);
+        act(guest, GuestAction::Stop);
+    };
+    then_meanwhile("guest00", [&] {
+        machine.quit();
+        act(guest, GuestAction::Stop);
+    });
+    EXPECT_EQ(run(), MachineEnd::Success);
+    EXPECT_EQ(over, (std::vector<bool>{false, true, true}));
+}
+
 TEST_F(ManyTest, NothingBeginsOnceAllIsToEnd) {
     Guest& guest = add();
     then_meanwhile("guest00", [&] {
