@@ -106,7 +106,7 @@ class alignas(Vcpu) Guest final : public ExternalLine, public ConsolePort, publi
     [[nodiscard]] GuestState state() const { return life_.state(); }
     /// Whether its vCPUs may run.
     [[nodiscard]] bool running() const { return state() == GuestState::Running; }
-    /// Whether its vCPUs stay as they are, for now at least; also while it is paused or resumed.
+    /// Whether it is in the middle of a life; true as well while somebody pauses or resumes it.
     [[nodiscard]] bool lasts() const { return uc::lasts(state()); }
     /// After a failure: starts it again if its configuration has it so, and not too often already.
     [[nodiscard]] bool restart_after_failure();

@@ -33,7 +33,7 @@ enum class GuestState : u8 {
 [[nodiscard]] constexpr bool is_end(GuestState state) {
     return state == GuestState::Shutdown || state == GuestState::Stopped || state == GuestState::Failed;
 }
-/// Whether a guest's vCPUs stay as they are, for now at least.
+/// Whether a guest is in the middle of a life: its vCPUs are in use, and stay as they are while it is paused.
 [[nodiscard]] constexpr bool lasts(GuestState state) {
     return state == GuestState::Running || state == GuestState::Paused;
 }

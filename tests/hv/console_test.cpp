@@ -62,7 +62,7 @@ TEST(Console, RoomThatIsMadeAtTheLastMomentIsUsed) {
         bool full = true;
         bool type(u8 byte) override {
             if (std::exchange(full, false)) return false;
-            EXPECT_EQ(console->has_backlog(), got.empty());
+            EXPECT_TRUE(console->has_backlog());
             got += static_cast<char>(byte);
             return true;
         }
